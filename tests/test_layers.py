@@ -1,0 +1,213 @@
+"""Imports point down: the table of layers, and the check that holds the code to it.
+
+- L0 values: the standard library, nothing else.
+- L1 pure: a foreign library only inside the function that needs it.
+- L2 adapters: one foreign thing each.
+- L3 shells: pytest and pluggy; everything below.
+
+A module may import its own layer and those below it, never one above, not even for a type or inside a function.
+"""
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "pytest_llmwatch"
+ROOT = Path(__file__).parent.parent / PACKAGE
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The layer of a module (and of everything under it) and the foreign libraries it may name."""
+
+    layer: int
+    foreign: frozenset[str] = frozenset()
+
+
+def at(layer: int, *foreign: str) -> Place:
+    return Place(layer, frozenset(foreign))
+
+
+TABLE = {
+    # L0: values
+    "errors": at(0),
+    "calls": at(0),
+    "exchange": at(0),
+    "tags": at(0),
+    # L1: pure
+    "wire": at(1),
+    "expectations": at(1),
+    "drift": at(1),
+    "statistics": at(1),
+    "pricing": at(1),
+    "spend": at(1),
+    "cassette": at(1),
+    "request_key": at(1),
+    "write_policy": at(1),
+    "yaml_text": at(1),
+    "redaction": at(1),
+    "hosts": at(1),
+    # L2: adapters
+    "recorder": at(2, "vcr"),
+    "snapshot": at(2, "syrupy"),
+    "store": at(2),
+    "history": at(2, "psycopg"),
+    "telemetry": at(2, "opentelemetry"),
+    # pytest's terminal writer lives in `_pytest._io` and has no public name.
+    "reports": at(2, "pytest", "_pytest"),
+    "demo": at(2),
+    "in_process": at(2),
+    # L3: shells
+    "settings": at(3, "pytest"),
+    "hookspecs": at(3, "pytest", "pluggy"),
+    "plugin": at(3, "pytest", "pluggy"),
+    "cli": at(3),
+    "__init__": at(3),
+    "__main__": at(3),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """One imported module; `lazy` imports are in a function or for types only, and cost nothing at start."""
+
+    target: str
+    line: int
+    lazy: bool
+
+
+def place_of(module: str) -> Place | None:
+    """The row of a module: its own, or that of the nearest package above it."""
+    while module not in TABLE and "." in module:
+        module = module.rpartition(".")[0]
+    return TABLE.get(module)
+
+
+def is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
+
+
+def imports_of(source: str, module: str, modules: frozenset[str]) -> list[Import]:
+    """Every import of a source text, with relative names made absolute.
+
+    `from . import recorder` imports the module `recorder` where there is one; else it imports the package itself.
+    """
+    # A module's package: `wire.openai_chat` and `wire.__init__` are both in `pytest_llmwatch.wire`.
+    package = f"{PACKAGE}.{module}".split(".")[:-1]
+
+    def named(node: ast.AST) -> Iterator[str]:
+        match node:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=origin, names=names, level=level):
+                above = package[: len(package) - level + 1] if level else []
+                base = ".".join([*above, *([origin] if origin else [])])
+                for alias in names:
+                    whole = f"{base}.{alias.name}"
+                    yield whole if whole.removeprefix(f"{PACKAGE}.") in modules else base
+            case ast.Call(
+                func=ast.Name(id="__import__" | "import_module") | ast.Attribute(attr="import_module"),
+                args=[ast.Constant(value=str(name)), *_],
+            ):
+                # A relative name is given with its package; only the package itself is ever given here.
+                yield f"{PACKAGE}{name}" if name.startswith(".") else name
+
+    def walk(node: ast.AST, *, lazy: bool) -> Iterator[Import]:
+        for target in dict.fromkeys(named(node)):
+            yield Import(target=target, line=node.lineno, lazy=lazy)
+        lazy_body = lazy or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for_types = set(node.body) if is_type_checking(node) else set()
+        for child in ast.iter_child_nodes(node):
+            yield from walk(child, lazy=lazy_body or child in for_types)
+
+    return list(walk(ast.parse(source), lazy=False))
+
+
+def problem_with(imported: Import, place: Place) -> str | None:
+    """Why a module in this place may not have this import; `None` where it may."""
+    root, _, inner = imported.target.partition(".")
+    if root == PACKAGE:
+        target = place_of(inner or "__init__")
+        if target is None:
+            return f"imports {imported.target}, which is not in the table"
+        if target.layer > place.layer:
+            return f"is in L{place.layer} and imports {imported.target} of L{target.layer}: imports point down"
+        return None
+    if root in sys.stdlib_module_names or root in place.foreign:
+        return None
+    if place.layer == 1:
+        return None if imported.lazy else f"imports {root} at the top: move it into the function that needs it"
+    allowed = ", ".join(sorted(place.foreign)) or "nothing"
+    return f"imports {root}; beside the standard library it may import {allowed}"
+
+
+def violations(source: str, module: str, modules: frozenset[str] = frozenset()) -> list[str]:
+    """What is wrong with the imports of a module, one line each."""
+    place = place_of(module)
+    if place is None:
+        return [f"{module} has no layer: add it to TABLE in {Path(__file__).name}, and to the design if it is new there"]
+    return [
+        f"{module}, line {imported.line}: {problem}"
+        for imported in imports_of(source, module, modules)
+        if (problem := problem_with(imported, place))
+    ]
+
+
+SOURCES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts): path
+    for path in sorted(ROOT.glob("**/*.py"))
+    # In a wheel the example suite lies inside the package; it is the user's code, not ours.
+    if not path.is_relative_to(ROOT / "demo" / "examples")
+}
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_point_down(module):
+    found = violations(SOURCES[module].read_text(encoding="utf-8"), module, frozenset(SOURCES))
+
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    "module, source, expected",
+    [
+        ("calls", "import dataclasses", None),
+        ("errors", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .exchange import Exchange", None),
+        ("calls", "def f():\n    import numpy", "calls, line 2: imports numpy; beside the standard library"),
+        ("wire.openai_chat", "from ..calls import ModelCall", None),
+        ("wire.__init__", "from . import openai_chat", None),
+        ("spend", "from . import pricing", None),
+        ("drift.text", "def f():\n    from rapidfuzz import fuzz", None),
+        ("drift.text", "from rapidfuzz import fuzz", "drift.text, line 1: imports rapidfuzz at the top"),
+        ("drift.text", "class C:\n    import yaml", "drift.text, line 2: imports yaml at the top"),
+        ("cassette", "from .recorder import Recorder", "cassette, line 1: is in L1 and imports"),
+        ("cassette", "import pytest_llmwatch.store", "cassette, line 1: is in L1 and imports pytest_llmwatch.store"),
+        ("cassette", "def f():\n    from . import store", "cassette, line 2: is in L1 and imports"),
+        ("cassette", "if TYPE_CHECKING:\n    from .store import Store", "cassette, line 2: is in L1 and imports"),
+        ("wire.openai_chat", "from .. import plugin", "is in L1 and imports pytest_llmwatch.plugin of L3"),
+        ("wire.openai_chat", "from .. import ModelCall", "is in L1 and imports pytest_llmwatch of L3"),
+        ("cassette", 'import importlib\nimportlib.import_module(".store", __package__)', "cassette, line 2: is in L1"),
+        ("recorder", "from vcr.cassette import Cassette", None),
+        ("recorder", "def f():\n    import syrupy", "beside the standard library it may import vcr"),
+        ("store", "import yaml", "beside the standard library it may import nothing"),
+        ("store", "from .settings import Settings", "is in L2 and imports pytest_llmwatch.settings of L3"),
+        ("plugin", "import pytest\ndef f():\n    from . import recorder", None),
+        ("plugin", "import yaml", "plugin, line 1: imports yaml"),
+        ("cassette", "from . import odds_and_ends", "which is not in the table"),
+        ("odds_and_ends", "", "odds_and_ends has no layer: add it to TABLE in test_layers.py"),
+    ],
+)
+def test_the_check_sees_what_it_must_see(module, source, expected):
+    modules = frozenset(TABLE) | {"wire.openai_chat", "odds_and_ends"}
+
+    found = violations(source, module, modules)
+
+    if expected is None:
+        assert found == []
+    else:
+        assert len(found) == 1
+        assert expected in found[0]
