@@ -1,0 +1,83 @@
+"""A class, module, package or session fixture has a cassette of its own: its set-up belongs to no single test."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from . import cassette_paths
+from .turns import Turn, turn_of
+
+if TYPE_CHECKING:
+    import contextlib
+
+    import pytest
+
+    from .watch import Scope, Watch
+
+
+@dataclass(slots=True)
+class FixtureRecording:
+    """One life of a wider fixture: set-up, then teardown when its last test is over."""
+
+    watch: Watch
+    scope: Scope
+    turn: Turn
+    _teardown: contextlib.AbstractContextManager[None] | None = field(default=None)
+
+    def failed(self) -> None:
+        """The set-up raised: the baseline stays."""
+        self.scope.outcome = "error"
+        self._write()
+        self.turn.done()
+
+    def ready(self) -> None:
+        """The set-up is over; others may be served what it got."""
+        self._write()
+        self.turn.done()
+
+    def begin_teardown(self) -> None:
+        """Calls from here on belong to the fixture again."""
+        self._teardown = self.watch.inside(self.scope)
+        self._teardown.__enter__()
+
+    def end(self) -> None:
+        """The fixture is gone; keep what its teardown called."""
+        if self._teardown is not None:
+            self._teardown.__exit__(None, None, None)
+            self._teardown = None
+            if self.scope.recording.made > self.scope.written:
+                self.scope.exists = self.scope.exists or self.scope.written > 0
+                self._write()
+
+    def _write(self) -> None:
+        self.watch.fixture_entries.append(self.watch.write(self.scope))
+
+
+def open_fixture(
+    watch: Watch, fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> FixtureRecording:
+    """The recording of a fixture that is about to be set up.
+
+    Raises:
+        UnreadableCassette: its file cannot be read.
+    """
+    path = cassette_paths.fixture_path(fixturedef, request)
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") if watch.mode != "replay" else None
+    turn = turn_of(run, path)
+    name = f"{watch.shown(path)}::{fixturedef.argname}"
+    # Behind the first worker everything is there but what the teardown calls.
+    mode = watch.mode if turn.is_first else "new"
+    try:
+        scope = watch.open(name, path, _any_item(request), {}, mode)
+    except BaseException:
+        turn.done()
+        raise
+    return FixtureRecording(watch=watch, scope=scope, turn=turn)
+
+
+def _any_item(request: pytest.FixtureRequest) -> pytest.Item:
+    """The test that asks first: its folder's `conftest.py` files govern the hooks."""
+    item: pytest.Item = request._pyfuncitem  # noqa: SLF001 - a wider request has no public way to its test
+    return item

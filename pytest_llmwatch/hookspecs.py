@@ -1,0 +1,25 @@
+"""The hooks that other plugins and `conftest.py` files may implement. Ours are `trylast` implementations of the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from .calls import JSON, ModelCall
+    from .exchange import Exchange, Request
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmwatch_decode(exchange: Exchange) -> ModelCall | None:
+    """Read a model call from an exchange, or return `None` to leave it to the next."""
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmwatch_request_key(request: Request, body: JSON) -> JSON:
+    """Return the part of a request's body that makes it this request, or `None` to leave it as it is.
+
+    `body` is the parsed body without the ignored fields. Take out what changes at every run: a timestamp inside a
+    prompt, an id that a framework draws. Two requests are the same when method, host, path, query and this are equal.
+    """

@@ -1,0 +1,207 @@
+"""The pytest plugin: each hook finds the run's watch, calls it, returns. Nothing foreign is imported before use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .calls import ModelCall
+    from .exchange import Exchange
+    from .recording import Recording
+    from _pytest.terminal import TerminalReporter
+
+    from .reports.summary import Entry
+    from .watch import Watch
+
+WATCH = pytest.StashKey["Watch"]()
+ENTRIES = pytest.StashKey["list[Entry]"]()
+COVERED_FIXTURES = pytest.StashKey[set[int]]()
+OUTCOMES = pytest.StashKey[dict[str, str]]()
+FIXTURE = "llm_cassette"
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks that others may implement."""
+    from . import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the ini options; the flags wait until every other plugin has declared its own."""
+    for setting in settings.SETTINGS.values():
+        parser.addini(setting.ini, setting.help, type=setting.ini_type, default=None)  # type: ignore[arg-type]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
+    """Declare the flags, `--llm-record` only where no other package owns it, and write bare ones out."""
+    group = parser.getgroup("llmwatch", "recording and replaying model calls (pytest-llmwatch)")
+    text = "call the live model and refresh the cassettes of the selected tests; =new: only what is missing"
+    options = {"choices": ("all", "new", "none"), "default": None, "metavar": "new"}
+    group.addoption("--llmwatch-record", dest="llmwatch_record", help=text, **options)  # type: ignore[arg-type]
+    try:
+        group.addoption("--llm-record", dest="llm_record", help=text, **options)  # type: ignore[arg-type]
+    except ValueError:
+        pass  # pytest-mockllm has it; settings.record_flag names the other one
+    args[:] = settings.with_explicit_modes(args)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the marker known."""
+    config.addinivalue_line("markers", "llm(**settings): record and replay the model calls of this test (pytest-llmwatch)")
+    entries = config.stash[ENTRIES] = []
+    config.pluginmanager.register(Collector(entries), "llmwatch-collector")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Note, before anything is deselected, which fixtures tests of ours use: those have cassettes of their own."""
+    covered: set[int] = set()
+    for item in items:
+        if _is_covered(item):
+            info = getattr(item, "_fixtureinfo", None)
+            for definitions in info.name2fixturedefs.values() if info else ():
+                covered.update(id(definition) for definition in definitions)
+    config.stash[COVERED_FIXTURES] = covered
+
+
+@pytest.fixture
+def llm_cassette(request: pytest.FixtureRequest) -> Recording:
+    """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_calls`, `.wrap`."""
+    watch = _watch_of(request.config)
+    scope = watch.item_scope
+    if scope is None or scope.recording.test != request.node.nodeid:
+        scope = watch.begin(request.node)  # asked for by name at run time, or by a doctest
+    return scope.recording
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Put the test's recording in force before its first fixture is set up."""
+    item.stash[OUTCOMES] = {}
+    if _is_covered(item):
+        _watch_of(item.config).begin(item)
+    elif WATCH in item.config.stash:
+        watch = item.config.stash[WATCH]
+        watch.item_scope = None
+        watch.touched = []
+        watch.rest()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    """Keep the recording in force until the test's last fixture is torn down."""
+    try:
+        return (yield)
+    finally:
+        if WATCH in item.config.stash:
+            item.config.stash[WATCH].end()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Give a wider fixture that tests of ours use a recording of its own, for its set-up and its teardown."""
+    if not _has_own_cassette(fixturedef, request):
+        return (yield)
+    from .fixture_scope import open_fixture
+
+    watch = _watch_of(request.config)
+    fixture = open_fixture(watch, fixturedef, request)
+    fixturedef.addfinalizer(fixture.end)
+    try:
+        with watch.inside(fixture.scope):
+            result = yield
+    except BaseException:
+        fixture.failed()
+        raise
+    fixture.ready()
+    fixturedef.addfinalizer(fixture.begin_teardown)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a refusal the failure it is, and settle the cassette once the test is over."""
+    report = yield
+    watch = item.config.stash.get(WATCH, None)
+    if watch is not None and (watch.item_scope or watch.touched):
+        from .verdict import judge, settle
+
+        judge(watch, item.stash[OUTCOMES], call, report)
+        if report.when == "teardown":
+            settle(watch, item.stash[OUTCOMES], report)
+    return report
+
+
+class Collector:
+    """Carries what tests did from their reports, wherever they ran, to the summary."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._entries = entries
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the entries that `verdict.settle` put on the last report of a test."""
+        self._entries.extend(getattr(report, "llmwatch", ()))
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """The one section, in runs that used us."""
+    if config.stash[ENTRIES]:
+        from .terminal import write_summary
+
+        write_summary(terminalreporter, config.stash[ENTRIES])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Keep what an interrupted recording had got, and put the real clients back."""
+    watch = session.config.stash.get(WATCH, None)
+    if watch is not None:
+        session.config.stash[ENTRIES].extend(watch.interrupted())
+        if watch.progress is not None:
+            watch.progress.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_llmwatch_decode(exchange: Exchange) -> ModelCall:
+    """The built-in formats, asked after everybody else's."""
+    from . import wire
+
+    return wire.decode(exchange)
+
+
+def _is_covered(item: pytest.Item) -> bool:
+    return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm") is not None
+
+
+def _has_own_cassette(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> bool:
+    if fixturedef.scope == "function":
+        return False
+    if id(fixturedef) in request.config.stash.get(COVERED_FIXTURES, ()):
+        return True
+    item = getattr(request, "_pyfuncitem", None)
+    return item is not None and _is_covered(item)
+
+
+def _watch_of(config: pytest.Config) -> Watch:
+    if WATCH not in config.stash:
+        from .watch import Watch
+
+        mode = settings.mode_of(config)
+        config.stash[WATCH] = Watch(config=config, mode=mode)
+        if mode != "replay":
+            from .terminal import start_progress
+
+            config.stash[WATCH].progress = start_progress(config)
+    return config.stash[WATCH]

@@ -1,0 +1,144 @@
+"""aiohttp: vcrpy stands in for `ClientSession._request`; this wraps around and beneath it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from ..exchange import Exchange, TransferFailure
+from .switchboard import plain_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..exchange import FailureKind, Request
+    from .switchboard import Switchboard, Transfer
+
+
+def patches(board: Switchboard) -> Iterator[tuple[object, str, object]]:
+    """The session's one method, where aiohttp is there."""
+    client = sys.modules.get("aiohttp.client")
+    if client is not None:
+        yield client.ClientSession, "_request", _edge(board, client.ClientSession._request)  # noqa: SLF001
+
+
+def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
+    from vcr.stubs.aiohttp_stubs import vcr_request
+
+    async def timed(session: object, method: str, url: object, **options: Any) -> Any:  # noqa: ANN401
+        response = await real(session, method, url, **options)
+        await _read_watched(response, board.carried())
+        return response
+
+    stub = vcr_request(board, timed)
+
+    @functools.wraps(real)
+    async def request(session: Any, method: str, url: Any, **options: Any) -> Any:  # noqa: ANN401
+        transfer = board.open(await _request_of(session, method, url, options))
+        if transfer is None:
+            return await real(session, method, url, **options)
+        _raise_recorded(transfer)
+        with board.carrying(transfer):
+            try:
+                response = await stub(session, method, _url_of(session, url), **options)
+            except Exception as error:
+                if transfer.is_live and getattr(transfer.answer, "exchange", None) is None:
+                    transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
+                    transfer.finish(None)
+                raise
+        if transfer.broken is not None:
+            response.content.set_exception(_error_of(transfer.broken))
+        return response
+
+    return request
+
+
+def _url_of(session: Any, url: object) -> object:  # noqa: ANN401
+    return session._build_url(url)  # noqa: SLF001 - base_url is only known there
+
+
+async def _request_of(session: Any, method: str, url: object, options: dict[str, Any]) -> Request:  # noqa: ANN401
+    full = _url_of(session, url)
+    if options.get("params"):
+        full = full.extend_query(options["params"])  # type: ignore[attr-defined]  # yarl.URL
+    headers = {str(name): str(value) for name, value in session._prepare_headers(options.get("headers")).items()}  # noqa: SLF001
+    if options.get("json") is not None:
+        headers.setdefault("Content-Type", "application/json")
+        body = json.dumps(options["json"]).encode()
+    else:
+        body = await _body_of(options, headers)
+    return plain_request(method, str(full), tuple(headers.items()), body)
+
+
+async def _body_of(options: dict[str, Any], headers: dict[str, str]) -> bytes:
+    """The body as bytes. A stream is read here, and put back for the client to send."""
+    data = options.get("data")
+    if hasattr(data, "__aiter__"):
+        pieces = [bytes(piece) async for piece in data]
+        options["data"] = b"".join(pieces)
+        return b"".join(pieces)
+    if data is None or isinstance(data, (bytes, bytearray, str)):
+        return data.encode() if isinstance(data, str) else bytes(data or b"")
+    if isinstance(data, (dict, list, tuple)):
+        headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
+        return urlencode(list(data.items()) if isinstance(data, dict) else list(data)).encode()
+    return _form_of(data)
+
+
+def _form_of(form: Any) -> bytes:  # noqa: ANN401
+    """A form's fields, named and hashed: aiohttp renders a form only once, when it is sent."""
+    fields = [
+        [dict(options).get("name", ""), dict(options).get("filename", ""), _digest(value)]
+        for options, _headers, value in getattr(form, "_fields", ())
+    ]
+    return json.dumps({"form": fields}).encode()
+
+
+def _digest(value: Any) -> str:  # noqa: ANN401
+    if hasattr(value, "read") and hasattr(value, "seek"):
+        place = value.tell()
+        content = value.read()
+        value.seek(place)
+        value = content
+    data = value if isinstance(value, bytes) else str(value).encode()
+    return str(value) if isinstance(value, str) else f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+async def _read_watched(response: Any, transfer: Transfer) -> None:  # noqa: ANN401
+    """Read the body piece by piece into the response; a break ends it, and is remembered."""
+    import aiohttp
+
+    pieces = []
+    try:
+        async for piece in response.content.iter_any():
+            transfer.chunk_came()
+            pieces.append(piece)
+    except (aiohttp.ClientError, TimeoutError) as error:
+        transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
+    response._body = b"".join(pieces)  # noqa: SLF001 - where read() looks first
+
+
+def _kind_of(error: Exception) -> FailureKind:
+    if isinstance(error, TimeoutError):
+        return "timeout"
+    return "connect" if "Connector" in type(error).__name__ else "cut"
+
+
+def _error_of(failure: TransferFailure) -> Exception:
+    import aiohttp
+
+    if failure.kind == "timeout":
+        return aiohttp.ServerTimeoutError(failure.message)
+    if failure.kind == "connect":
+        return aiohttp.ClientConnectionError(failure.message)
+    return aiohttp.ClientPayloadError(failure.message)
+
+
+def _raise_recorded(transfer: Transfer) -> None:
+    answer = transfer.answer
+    if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
+        raise _error_of(answer.failure)

@@ -1,0 +1,181 @@
+"""http.client and what stands on it: urllib3, requests, botocore.
+
+vcrpy replaces their connection classes by its own `VCRConnection`; this is that class's `getresponse`, with the three
+things vcrpy leaves out (see the package).
+"""
+
+from __future__ import annotations
+
+import functools
+from http.client import HTTPException, IncompleteRead
+from typing import TYPE_CHECKING, Any
+
+from vcr.patch import force_reset
+from vcr.stubs import VCRConnection, VCRHTTPResponse
+
+from ..exchange import Exchange, TransferFailure
+from .switchboard import Switchboard, plain_request, playable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..exchange import FailureKind, Headers, Request
+    from .switchboard import Transfer
+
+PIECE = 65536
+vcr_getresponse = VCRConnection.getresponse
+vcr_request = VCRConnection.request
+
+
+def patches() -> Iterator[tuple[object, str, object]]:
+    """The method that decides, and the one that learns how the body is wanted."""
+    yield VCRConnection, "request", request
+    yield VCRConnection, "getresponse", getresponse
+
+
+@functools.wraps(vcr_request)
+def request(connection: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:  # noqa: ANN401
+    """Take the request; urllib3's options (`preload_content` ...) are kept for a real one."""
+    connection._llmwatch_options = options  # noqa: SLF001
+    vcr_request(connection, method, url, body, headers)
+
+
+@functools.wraps(vcr_getresponse)
+def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    """Answer from the recording, or send the request and record what comes."""
+    if not isinstance(connection.cassette, Switchboard):
+        return vcr_getresponse(connection, *args, **kwargs)  # somebody else's cassette is in force
+    transfer = connection.cassette.open(_request_of(connection._vcr_request))  # noqa: SLF001 - vcrpy's own place for it
+    if transfer is None:
+        _send(connection, connection.__dict__.get("_llmwatch_options", {}))
+        return connection.real_connection.getresponse()
+    if transfer.is_live:
+        _make(connection, transfer)
+    else:
+        _raise_recorded(transfer)
+    return _play(connection, transfer)
+
+
+def _request_of(request: Any) -> Request:  # noqa: ANN401
+    headers = tuple((_text(name), _text(value)) for name, value in request.headers.items())
+    body = request.body_bytes
+    if isinstance(body, str):
+        body = body.encode()
+    return plain_request(_text(request.method), request.uri, headers, bytes(body or b""))
+
+
+def _text(value: object) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
+
+
+def _send(connection: Any, options: dict[str, Any]) -> None:  # noqa: ANN401
+    request = connection._vcr_request  # noqa: SLF001
+    with force_reset():
+        deferred = connection.__dict__.get("_deferred_connect")
+        if deferred:
+            connection._deferred_connect = None  # noqa: SLF001
+            connection.real_connection.connect(*deferred[0], **deferred[1])
+        connection.real_connection.request(
+            method=request.method,
+            url=connection._url(request.uri),  # noqa: SLF001
+            body=request.body_bytes,
+            headers=request.headers,
+            **{name: value for name, value in options.items() if name != "chunked"},
+        )
+
+
+def _make(connection: Any, transfer: Transfer) -> None:  # noqa: ANN401
+    try:
+        options = connection.__dict__.get("_llmwatch_options", {})
+        _send(connection, {**options, "preload_content": False} if "preload_content" in options else options)
+        real = connection.real_connection.getresponse()
+    except (OSError, HTTPException) as error:
+        transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
+        transfer.finish(None)
+        raise
+    pieces = b"".join(_pieces_of(real, transfer))
+    headers: Headers = tuple((str(name), str(value)) for name, value in real.headers.items())
+    response = {
+        "status": {"code": real.status, "message": real.reason},
+        "headers": _by_name(headers),
+        "body": {"string": pieces},
+    }
+    with connection.cassette.carrying(transfer):
+        connection.cassette.append(connection._vcr_request, response)  # noqa: SLF001
+
+
+def _by_name(headers: Headers) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for name, value in headers:
+        names.setdefault(name, []).append(value)
+    return names
+
+
+def _pieces_of(real: Any, transfer: Transfer) -> Iterator[bytes]:  # noqa: ANN401
+    """The body as it comes from the wire; a break ends it, and is remembered."""
+    stream = real.stream(PIECE, decode_content=False) if hasattr(real, "stream") else iter(lambda: real.read1(), b"")
+    try:
+        for piece in stream:
+            transfer.chunk_came()
+            yield piece
+    except IncompleteRead as error:
+        yield error.partial
+        transfer.failure = TransferFailure(kind="cut", message=str(error))
+    except Exception as error:  # noqa: BLE001 - urllib3 wraps in classes of its own, which may not be installed
+        if not _is_transfer_error(error):
+            raise
+        transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
+
+
+def _is_transfer_error(error: Exception) -> bool:
+    return isinstance(error, (OSError, HTTPException)) or type(error).__module__.startswith("urllib3.")
+
+
+def _kind_of(error: Exception) -> FailureKind:
+    if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
+        return "timeout"
+    is_refusal = isinstance(error, ConnectionRefusedError) or "Connection" in type(error).__name__
+    return "connect" if is_refusal and "Broken" not in type(error).__name__ else "cut"
+
+
+def _error_of(failure: TransferFailure) -> Exception:
+    if failure.kind == "timeout":
+        return TimeoutError(failure.message)
+    if failure.kind == "connect":
+        return ConnectionRefusedError(failure.message)
+    return ConnectionResetError(failure.message)
+
+
+def _raise_recorded(transfer: Transfer) -> None:
+    answer = transfer.answer
+    if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
+        raise _error_of(answer.failure)
+
+
+def _play(connection: Any, transfer: Transfer) -> Any:  # noqa: ANN401
+    live = getattr(transfer.answer, "exchange", None)
+    exchange = transfer.answer if isinstance(transfer.answer, Exchange) else live
+    assert isinstance(exchange, Exchange)  # noqa: S101 - a live call was finished just now
+    response = _PlayedResponse(playable(exchange), connection._vcr_request.uri)  # noqa: SLF001
+    response.breaks_with = None if transfer.broken is None else _cut_error(connection, transfer.broken)
+    return response
+
+
+class _PlayedResponse(VCRHTTPResponse):  # type: ignore[misc]  # vcrpy has no types
+    """A played response that can end as the recorded one ended."""
+
+    breaks_with: Exception | None = None
+
+    def read(self, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
+        data: bytes = super().read(*args, **kwargs)
+        if self.breaks_with is not None and not data:
+            raise self.breaks_with
+        return data
+
+
+def _cut_error(connection: object, failure: TransferFailure) -> Exception:
+    if any(base.__module__.startswith("urllib3.") for base in type(connection).__mro__):
+        from urllib3.exceptions import ProtocolError
+
+        return ProtocolError(f"Connection broken: {failure.message}")
+    return IncompleteRead(b"")

@@ -1,0 +1,167 @@
+"""httpx and its fork httpx2, sync and async: the same edge, with the module passed in."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import TYPE_CHECKING, Any
+
+from vcr.stubs.httpx_stubs import vcr_handle_async_request, vcr_handle_request
+
+from ..exchange import Exchange, TransferFailure
+from .switchboard import plain_request
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from ..exchange import FailureKind, Request
+    from .switchboard import Switchboard, Transfer
+
+Patch = tuple[object, str, object]
+
+
+def patches(board: Switchboard) -> Iterator[Patch]:
+    """The transports of each module that is there."""
+    for name in ("httpx", "httpx2"):
+        module = sys.modules.get(name)
+        if module is not None:
+            sync, asynchronous = module.HTTPTransport, module.AsyncHTTPTransport
+            yield sync, "handle_request", _sync(board, module, sync.handle_request)
+            yield asynchronous, "handle_async_request", _async(board, module, asynchronous.handle_async_request)
+
+
+def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
+    watched = _byte_stream(httpx, httpx.SyncByteStream)
+
+    def timed(transport: object, request: object) -> Any:  # noqa: ANN401
+        response = real(transport, request)
+        response.stream = watched(response.stream, board.carried())
+        return response
+
+    stub = vcr_handle_request(board, timed, httpx)
+
+    @functools.wraps(real)
+    def handle_request(transport: object, request: Any) -> Any:  # noqa: ANN401
+        request.read()
+        transfer = board.open(_request_of(request))
+        if transfer is None:
+            return real(transport, request)
+        _raise_recorded(transfer, httpx, request)
+        with board.carrying(transfer):
+            try:
+                response = stub(transport, request)
+            except Exception as error:
+                _failed(transfer, httpx, error)
+                raise
+        return _with_end(response, transfer, httpx, request)
+
+    return handle_request
+
+
+def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
+    watched = _byte_stream(httpx, httpx.AsyncByteStream)
+
+    async def timed(transport: object, request: object) -> Any:  # noqa: ANN401
+        response = await real(transport, request)
+        response.stream = watched(response.stream, board.carried())
+        return response
+
+    stub = vcr_handle_async_request(board, timed, httpx)
+
+    @functools.wraps(real)
+    async def handle_async_request(transport: object, request: Any) -> Any:  # noqa: ANN401
+        await request.aread()
+        transfer = board.open(_request_of(request))
+        if transfer is None:
+            return await real(transport, request)
+        _raise_recorded(transfer, httpx, request)
+        with board.carrying(transfer):
+            try:
+                response = await stub(transport, request)
+            except Exception as error:
+                _failed(transfer, httpx, error)
+                raise
+        return _with_end(response, transfer, httpx, request)
+
+    return handle_async_request
+
+
+def _request_of(request: Any) -> Request:  # noqa: ANN401
+    return plain_request(request.method, str(request.url), tuple(request.headers.multi_items()), request.content)
+
+
+def _failed(transfer: Transfer, httpx: Any, error: Exception) -> None:  # noqa: ANN401
+    transfer.failure = TransferFailure(kind=_kind_of(httpx, error), message=str(error))
+    transfer.finish(None)
+
+
+def _kind_of(httpx: Any, error: Exception) -> FailureKind:  # noqa: ANN401
+    if isinstance(error, httpx.TimeoutException):
+        return "timeout"
+    return "connect" if isinstance(error, httpx.ConnectError) else "cut"
+
+
+def _error_of(httpx: Any, failure: TransferFailure, request: object) -> Exception:  # noqa: ANN401
+    kinds = {"timeout": httpx.ReadTimeout, "connect": httpx.ConnectError, "cut": httpx.RemoteProtocolError}
+    error: Exception = kinds[failure.kind](failure.message, request=request)
+    return error
+
+
+def _raise_recorded(transfer: Transfer, httpx: Any, request: object) -> None:  # noqa: ANN401
+    answer = transfer.answer
+    if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
+        raise _error_of(httpx, answer.failure, request)
+
+
+def _with_end(response: Any, transfer: Transfer, httpx: Any, request: object) -> Any:  # noqa: ANN401
+    """Let a body that ended early end early for the application too."""
+    if transfer.broken is not None:
+        response.stream = _ends_early(httpx, response.stream, _error_of(httpx, transfer.broken, request))
+    return response
+
+
+def _byte_stream(httpx: Any, base: type) -> Callable[[Any, Transfer], Any]:  # noqa: ANN401
+    """A stream that notes when pieces come, and keeps what came where the transfer breaks."""
+
+    class Watched(base):  # type: ignore[misc]  # the base is the client library's own
+        def __init__(self, stream: Any, transfer: Transfer) -> None:  # noqa: ANN401
+            self._stream = stream
+            self._transfer = transfer
+
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                for piece in self._stream:
+                    self._transfer.chunk_came()
+                    yield piece
+            except httpx.TransportError as error:
+                self._transfer.failure = TransferFailure(kind=_kind_of(httpx, error), message=str(error))
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for piece in self._stream:
+                    self._transfer.chunk_came()
+                    yield piece
+            except httpx.TransportError as error:
+                self._transfer.failure = TransferFailure(kind=_kind_of(httpx, error), message=str(error))
+
+        def close(self) -> None:
+            self._stream.close()
+
+        async def aclose(self) -> None:
+            await self._stream.aclose()
+
+    return Watched
+
+
+def _ends_early(httpx: Any, stream: Any, error: Exception) -> Any:  # noqa: ANN401
+    class EndsEarly(httpx.ByteStream):  # type: ignore[misc]
+        def __iter__(self) -> Iterator[bytes]:
+            yield from stream
+            raise error
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in stream:
+                yield piece
+            raise error
+
+    return EndsEarly(b"")

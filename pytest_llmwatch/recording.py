@@ -1,0 +1,267 @@
+"""One recording: what a test (or a wider fixture) sent to models, answered from its cassette or live.
+
+A `Recording` knows no client library and no disk. The edges ask it `answer(request)`: it gives the recorded exchange,
+or a `LiveCall` to be made and handed back to `finish`, or refuses. Any thread may ask.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from . import wire
+from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
+from .calls import ModelCall
+from .errors import RequestNotRecorded, UndecodableExchange
+from .exchange import Exchange
+from .redaction import redacted_request, redacted_response
+from .request_key import key_of, request_target, significant_body
+from .spend import Spend, spend_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from .calls import JSON, ToolCallPart
+    from .errors import ReplayRefusal
+    from .exchange import Request, Response, TransferFailure
+    from .write_policy import Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """A request that no recording answers, with what is needed to explain it.
+
+    `made` counts this request, `recorded` how often the cassette has it; `candidates` are the recorded requests with
+    their significant bodies, for a nearest one to be found.
+    """
+
+    test: str
+    request: Request
+    body: JSON
+    made: int
+    recorded: int
+    candidates: Sequence[tuple[Request, JSON]]
+    has_cassette: bool
+
+
+@dataclass(slots=True)
+class LiveCall:
+    """A request on its way to the live model; its place in the order is taken when it starts."""
+
+    request: Request
+    key: str
+    started: float
+    exchange: Exchange | None = None
+
+
+@dataclass(slots=True)
+class _Recorded:
+    """The calls of one key, in recorded order, and how many of them were served."""
+
+    calls: list[LogicalCall] = field(default_factory=list)
+    served: int = 0
+
+
+class Recording:
+    """The model calls of one test, recorded or replayed.
+
+    Attributes:
+        test: The test's node id (or that of the fixture).
+        mode: `replay`, `record` or `new`.
+        refusals: What was refused, in order, even where the application swallowed it.
+    """
+
+    def __init__(  # noqa: PLR0913 - one keyword for each thing that comes from outside
+        self,
+        *,
+        test: str,
+        mode: Mode,
+        clock: Callable[[], float],
+        explain: Callable[[Miss], str],
+        loaded: Iterable[Exchange] | None = None,
+        body_of: Callable[[Request], JSON] = significant_body,
+        decode: Callable[[Exchange], ModelCall] = wire.decode,
+        on_call: Callable[[Exchange], None] = lambda _exchange: None,
+    ) -> None:
+        self.test = test
+        self.mode = mode
+        self.refusals: list[ReplayRefusal] = []
+        self._clock = clock
+        self._began = clock()
+        self._explain = explain
+        self._body_of = body_of
+        self._decode = decode
+        self._on_call = on_call
+        self._has_cassette = loaded is not None
+        self._loaded = tuple(loaded or ())
+        self._index: dict[str, _Recorded] | None = None
+        self._asked: Counter[str] = Counter()
+        self._live: list[LiveCall] = []
+        self._done: list[tuple[str, LiveCall | LogicalCall]] = []
+        self._lock = threading.Lock()
+
+    @property
+    def calls(self) -> tuple[ModelCall, ...]:
+        """The calls made so far, in order of start; the client library's retries are inside, as `attempts`."""
+        with self._lock:
+            done = list(self._done)
+        live = [(key, one.exchange) for key, one in done if isinstance(one, LiveCall) and one.exchange]
+        by_first_try = {id(call.exchanges[0]): call for _key, call in logical_calls(live)}
+        calls = [one if isinstance(one, LogicalCall) else by_first_try.get(id(one.exchange)) for _key, one in done]
+        return tuple(self._read(call) for call in calls if call is not None)
+
+    @property
+    def last(self) -> ModelCall:
+        """The latest call.
+
+        Raises:
+            LookupError: no call was made yet.
+        """
+        calls = self.calls
+        if not calls:
+            raise LookupError("no model call was made yet in this test")
+        return calls[-1]
+
+    @property
+    def spend(self) -> Spend:
+        """What the calls so far cost together."""
+        return spend_of(self.calls)
+
+    @property
+    def tool_calls(self) -> tuple[ToolCallPart, ...]:
+        """The tools that all calls so far asked for, in order."""
+        return tuple(part for call in self.calls for part in call.tool_calls)
+
+    def wrap(self, function: Callable[..., Any], *, model: str) -> Callable[..., Any]:
+        """A stand-in for an in-process model whose calls are recorded and replayed like any other.
+
+        Raises:
+            UnrecordableCall: at a call, when JSON cannot hold an argument or the answer.
+        """
+        from .in_process import wrap
+
+        return wrap(self, function, model)
+
+    @property
+    def replayed(self) -> int:
+        """How many calls were answered from the cassette."""
+        return sum(isinstance(one, LogicalCall) for _key, one in self._done)
+
+    @property
+    def made(self) -> int:
+        """How many requests went to the live model, retries included."""
+        return sum(one.exchange is not None for one in self._live)
+
+    @property
+    def retries(self) -> int:
+        """How many tries of client libraries came before the outcomes so far."""
+        with self._lock:
+            replayed = sum(len(one.failed) for _key, one in self._done if isinstance(one, LogicalCall))
+        return replayed + sum(bool(retry_number(one.request)) for one in self._live)
+
+    @property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """What the cassette should hold at the end: what was made, and in mode `new` what was there before."""
+        made = tuple(one.exchange for one in self._live if one.exchange is not None)
+        return (*self._loaded, *made) if self.mode == "new" else made
+
+    def answer(self, request: Request) -> Exchange | LiveCall:
+        """The recorded outcome for a request, or the live call that the caller has to make.
+
+        Raises:
+            RequestNotRecorded: this is a replay, and no recording answers.
+        """
+        redacted = redacted_request(request)
+        body = self._body_of(redacted)
+        key = key_of(request_target(redacted), body)
+        with self._lock:
+            self._asked[key] += 1
+            recorded = None if self.mode == "record" else self._serve(key, redacted)
+            if recorded is not None:
+                return recorded
+            if self.mode != "replay":
+                return self._start(redacted, key)
+            miss = self._miss(redacted, body, key)
+        raise self.refuse(RequestNotRecorded(self._explain(miss), request=redacted))
+
+    def refuse(self, refusal: ReplayRefusal) -> ReplayRefusal:
+        """Remember a refusal, so that the test fails even where the application swallows it."""
+        with self._lock:
+            self.refusals.append(refusal)
+        return refusal
+
+    def finish(  # noqa: PLR0913 - the facts of one transfer
+        self,
+        live: LiveCall,
+        *,
+        response: Response | None,
+        failure: TransferFailure | None,
+        ended: float,
+        first_chunk: float | None,
+    ) -> None:
+        """Keep what came of a live call; `ended` and `first_chunk` are readings of the recording's clock."""
+        live.exchange = Exchange(
+            request=live.request,
+            response=None if response is None else redacted_response(response),
+            failure=failure,
+            started=live.started - self._began,
+            duration=ended - live.started,
+            time_to_first_chunk=None if first_chunk is None else first_chunk - live.started,
+        )
+        self._on_call(live.exchange)
+
+    def _start(self, request: Request, key: str) -> LiveCall:
+        live = LiveCall(request=request, key=key, started=self._clock())
+        self._live.append(live)
+        self._done.append((key, live))
+        return live
+
+    def _serve(self, key: str, request: Request) -> Exchange | None:
+        """The next recorded call of this key. A client library that tries again gets the same outcome once more."""
+        if self._index is None:
+            self._index = self._indexed()
+        recorded = self._index.get(key)
+        if recorded is None:
+            return None
+        if retry_number(request) and recorded.served:
+            self._asked[key] -= 1
+            return recorded.calls[recorded.served - 1].outcome
+        if recorded.served >= len(recorded.calls):
+            return None
+        call = recorded.calls[recorded.served]
+        recorded.served += 1
+        self._done.append((key, call))
+        return call.outcome
+
+    def _indexed(self) -> dict[str, _Recorded]:
+        index: dict[str, _Recorded] = defaultdict(_Recorded)
+        keyed = ((self._key(exchange.request), exchange) for exchange in self._loaded)
+        for key, call in logical_calls(keyed):
+            index[key].calls.append(call)
+        return dict(index)
+
+    def _key(self, request: Request) -> str:
+        return key_of(request_target(request), self._body_of(request))
+
+    def _miss(self, request: Request, body: JSON, key: str) -> Miss:
+        recorded = (self._index or {}).get(key)
+        requests = [exchange.request for exchange in self._loaded if not retry_number(exchange.request)]
+        return Miss(
+            test=self.test,
+            request=request,
+            body=body,
+            made=self._asked[key],
+            recorded=len(recorded.calls) if recorded else 0,
+            candidates=[(one, self._body_of(one)) for one in requests],
+            has_cassette=self._has_cassette,
+        )
+
+    def _read(self, call: LogicalCall) -> ModelCall:
+        try:
+            decoded = self._decode(call.outcome)
+        except UndecodableExchange as error:
+            unknown = ModelCall(error_type="undecodable", error_message=str(error))
+            decoded = wire.with_facts(unknown, call.outcome)
+        return replace(decoded, attempts=attempts_of(call))

@@ -1,0 +1,1 @@
+"""What a run says: failure pages, the progress line, the summary."""

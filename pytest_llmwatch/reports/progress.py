@@ -1,0 +1,61 @@
+"""The progress of a recording: one live line on a terminal, a heartbeat elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..exchange import Exchange
+
+from ..attempts import retry_number
+
+LIVE_SECONDS = 0.5
+HEARTBEAT_SECONDS = 30.0
+
+
+def progress_text(*, calls: int, retries: int, elapsed: float) -> str:
+    """`recording: 12 calls, 1 retry, 35 s`."""
+    noun = "call" if calls == 1 else "calls"
+    again = f", {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
+    return f"llmwatch recording: {calls} {noun}{again}, {elapsed:.0f} s"
+
+
+@dataclass(slots=True)
+class Progress:
+    """Counts live calls and shows them every so often, from a thread of its own, until it is closed."""
+
+    show: Callable[[str], None]
+    interval: float
+    calls: int = 0
+    retries: int = 0
+    _began: float = field(default_factory=time.monotonic)
+    _over: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to show."""
+        self._thread = threading.Thread(target=self._run, name="llmwatch-progress", daemon=True)
+        self._thread.start()
+
+    def count(self, exchange: Exchange) -> None:
+        """A live request has ended."""
+        if retry_number(exchange.request):
+            self.retries += 1
+        else:
+            self.calls += 1
+
+    def close(self) -> None:
+        """Stop showing."""
+        self._over.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self.interval):
+            elapsed = time.monotonic() - self._began
+            self.show(progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed))

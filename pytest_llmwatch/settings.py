@@ -1,0 +1,135 @@
+"""Where each setting comes from, and which source wins.
+
+Command line > environment > marker > ini file > default, for every setting: `setting_of` is that rule, `SETTINGS` the
+table (docs/recording.md shows it).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .errors import SettingError
+from .hosts import LOOPBACK_HOSTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pytest
+
+    from .write_policy import Mode
+
+MODES: dict[str, Mode] = {
+    **dict.fromkeys(("", "0", "false", "no", "none", "off", "replay"), "replay"),
+    **dict.fromkeys(("1", "true", "yes", "on", "all", "record"), "record"),
+    "new": "new",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One setting's names at each source; `None` where a source cannot set it."""
+
+    options: tuple[str, ...] = ()
+    environ: str | None = None
+    marker: str | None = None
+    ini: str
+    ini_type: str = "string"
+    default: Any = None
+    help: str = ""
+
+
+SETTINGS: dict[str, Setting] = {
+    "mode": Setting(
+        options=("llmwatch_record", "llm_record"),
+        environ="LLMWATCH_RECORD",
+        ini="llm_record",
+        default="replay",
+        help="record model calls: `all` or `new`; empty replays",
+    ),
+    "record_hosts": Setting(
+        environ="LLMWATCH_RECORD_HOSTS",
+        ini="llm_record_hosts",
+        ini_type="args",
+        default=[],
+        help="hosts that are recorded although they would pass, such as 127.0.0.1:11434",
+    ),
+    "passthrough_hosts": Setting(
+        environ="LLMWATCH_PASSTHROUGH_HOSTS",
+        ini="llm_passthrough_hosts",
+        ini_type="args",
+        default=list(LOOPBACK_HOSTS),
+        help="hosts whose requests are never recorded; replaces the default, the loopback addresses",
+    ),
+    "ignore_request_fields": Setting(
+        marker="ignore_request_fields",
+        ini="llm_ignore_request_fields",
+        ini_type="linelist",
+        default=[],
+        help="JSON paths of request fields that change at every run (`messages[*].id`, `path ~ pattern`)",
+    ),
+}
+MARKER_ARGUMENTS = frozenset(setting.marker for setting in SETTINGS.values() if setting.marker)
+
+
+def setting_of(name: str, config: pytest.Config, *, environ: Mapping[str, str], marker: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """The value of one setting, from the first source that has it."""
+    setting = SETTINGS[name]
+    for option in setting.options:
+        value = config.getoption(option, default=None)
+        if value is not None and not _is_foreign(config, option):
+            return value
+    if setting.environ and setting.environ in environ:
+        value = environ[setting.environ]
+        return value.replace(",", " ").split() if setting.ini_type != "string" else value
+    if setting.marker and setting.marker in marker:
+        return marker[setting.marker]
+    written: Any = config.getini(setting.ini)
+    return written or setting.default
+
+
+def _is_foreign(config: pytest.Config, option: str) -> bool:
+    """Whether `--llm-record` belongs to pytest-mockllm here, which claims it too."""
+    return option == "llm_record" and config.pluginmanager.has_plugin("mockllm")
+
+
+def mode_of(config: pytest.Config) -> Mode:
+    """Replay, record, or record what is missing.
+
+    Raises:
+        SettingError: the value is none of those.
+    """
+    value = str(setting_of("mode", config, environ=os.environ, marker={})).strip().lower()
+    if value not in MODES:
+        raise SettingError(f"recording mode {value!r} is not known; use --llm-record, --llm-record=new, or nothing")
+    return MODES[value]
+
+
+def marker_arguments(item: pytest.Item) -> dict[str, Any]:
+    """What the `llm` markers of a test set, the closest one winning.
+
+    Raises:
+        SettingError: an argument is not known.
+    """
+    arguments: dict[str, Any] = {}
+    for marker in reversed(list(item.iter_markers("llm"))):
+        unknown = sorted(set(marker.kwargs) - MARKER_ARGUMENTS)
+        if marker.args or unknown:
+            said = f"the argument {unknown[0]!r}" if unknown else "a positional argument"
+            known = ", ".join(sorted(MARKER_ARGUMENTS))
+            raise SettingError(f"@pytest.mark.llm has {said} that it does not know; it takes: {known}")
+        arguments.update(marker.kwargs)
+    return arguments
+
+
+def record_flag(config: pytest.Config) -> str:
+    """The flag to name in messages: the short one, unless another package owns it."""
+    return "--llmwatch-record" if _is_foreign(config, "llm_record") else "--llm-record"
+
+
+def with_explicit_modes(args: list[str]) -> list[str]:
+    """The arguments with a bare flag written out, so that it never takes the path that follows it."""
+    end = args.index("--") if "--" in args else len(args)
+    bare = ("--llm-record", "--llmwatch-record")
+    return [f"{arg}=all" if arg in bare else arg for arg in args[:end]] + args[end:]

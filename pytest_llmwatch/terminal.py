@@ -1,0 +1,58 @@
+"""The terminal's side of a run: what came on the reports, shown where the terminal is (also ahead of workers)."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from . import settings
+from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
+from .reports.summary import Summary, lines_of
+
+if TYPE_CHECKING:
+    import pytest
+    from _pytest.terminal import TerminalReporter
+
+    from .reports.summary import Entry
+
+
+def start_progress(config: pytest.Config) -> Progress | None:
+    """Show how a recording goes on: rewriting one line on a terminal, a line now and then elsewhere."""
+    reporter: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return None
+    live = reporter.isatty and sys.platform != "win32"
+    progress = Progress(
+        show=_live_line(reporter) if live else _heartbeat(reporter),
+        interval=LIVE_SECONDS if live else HEARTBEAT_SECONDS,
+    )
+    progress.start()
+    return progress
+
+
+def _live_line(reporter: TerminalReporter):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    """One line below pytest's own, drawn and taken back by cursor movements, so that pytest's stays as it is."""
+    file = reporter._tw._file  # noqa: SLF001 - capture has replaced sys.stdout
+
+    def show(text: str) -> None:
+        file.write(f"\0337\r\n\033[2K{text}\0338")
+        file.flush()
+
+    return show
+
+
+def _heartbeat(reporter: TerminalReporter):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def show(text: str) -> None:
+        reporter.ensure_newline()
+        reporter.write_line(text)
+
+    return show
+
+
+def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
+    """The one section, in runs that used us."""
+    lines = lines_of(Summary(entries=tuple(entries), flag=settings.record_flag(reporter.config)))
+    if lines:
+        reporter.section("llmwatch")
+        for line in lines:
+            reporter.write_line(line)

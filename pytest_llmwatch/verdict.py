@@ -1,0 +1,80 @@
+"""How a test ended: refusals become failures, and the outcome settles what is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import store
+from .refusals import page_of
+
+if TYPE_CHECKING:
+    import pytest
+
+    from .reports.summary import Entry
+    from .watch import Scope, Watch
+    from .write_policy import Outcome
+
+TITLE = "llmwatch"
+REPORT_KEY = "llmwatch"
+
+
+def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Fail the phase for every refusal in it, swallowed or not, and note its outcome."""
+    page = page_of(call.excinfo.value if call.excinfo else None, _fresh(watch))
+    if page is not None:
+        report.outcome = "failed"
+        report.longrepr = page
+        report.__dict__.pop("wasxfail", None)  # an expected failure is not the one that a refusal is
+    outcomes[report.when or ""] = _phase_outcome(report)
+    scope = watch.item_scope
+    if report.failed and scope is not None and scope.recording.mode != "replay" and scope.recording.made:
+        report.sections.append((TITLE, _kept_beside(watch, scope)))
+
+
+def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) -> None:
+    """Write, or not, now that the outcome is known; what was done travels on the report."""
+    entries: list[Entry] = list(watch.fixture_entries)
+    watch.fixture_entries.clear()
+    scope = watch.item_scope
+    if scope is not None:
+        scope.outcome = _outcome(outcomes)
+        try:
+            entries.append(watch.write(scope))
+        except OSError as error:
+            report.outcome = "failed"
+            report.longrepr = f"The cassette could not be written: {error}\nWhat was there before is as it was."
+        watch.item_scope = None
+    setattr(report, REPORT_KEY, entries)
+    watch.touched = []
+
+
+def _fresh(watch: Watch) -> list[BaseException]:
+    """The refusals that no earlier phase has shown."""
+    fresh: list[BaseException] = []
+    for scope in watch.touched:
+        fresh += scope.recording.refusals[scope.refusals_shown :]
+        scope.refusals_shown = len(scope.recording.refusals)
+    return fresh
+
+
+def _kept_beside(watch: Watch, scope: Scope) -> str:
+    path = watch.shown(store.pending_path(scope.path))
+    kept = f"{scope.recording.made} recorded so far, kept in {path}"
+    return f"{kept}; {watch.shown(scope.path)} is as it was." if scope.exists else f"{kept}; no cassette was written."
+
+
+def _phase_outcome(report: pytest.TestReport) -> str:
+    if hasattr(report, "wasxfail"):
+        return "xfailed" if report.skipped else "passed"
+    return report.outcome
+
+
+def _outcome(outcomes: dict[str, str]) -> Outcome:
+    setup, call, teardown = (outcomes.get(when) for when in ("setup", "call", "teardown"))
+    if setup == "failed" or teardown == "failed":
+        return "error"
+    if "xfailed" in (setup, call):
+        return "xfailed"
+    if "skipped" in (setup, call):
+        return "skipped"
+    return "passed" if call == "passed" else "failed"

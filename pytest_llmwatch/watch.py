@@ -1,0 +1,285 @@
+"""One run's watch over model calls: which recording is in force, how each test ended, what is written."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from . import cassette_paths, settings, store
+from .cassette import Cassette, dump, parse
+from .errors import LLMWatchError, UnreadableCassette
+from .hosts import is_unstored, names_host
+from .recording import Recording
+from .reports.summary import Entry, kind_of
+from .request_key import ignored_field, significant_body
+from .write_policy import decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    import pytest
+
+    from .calls import JSON, ModelCall
+    from .exchange import Exchange, Request
+    from .hosts import Route
+    from .recorder import Switchboard
+    from .reports.progress import Progress
+    from .write_policy import Mode, Outcome
+
+SDKS = ("openai", "anthropic", "google-genai", "boto3", "litellm", "httpx2", "httpx", "requests", "aiohttp")
+
+
+@dataclass(slots=True)
+class Scope:
+    """A recording with the file behind it: that of one test run, or of one wider fixture."""
+
+    recording: Recording
+    path: Path
+    exists: bool
+    outcome: Outcome = "passed"
+    written: int = 0
+    refusals_shown: int = 0
+
+
+@dataclass(slots=True)
+class Watch:
+    """The state of a run. Created at the first test that uses us; everything before that costs nothing."""
+
+    config: pytest.Config
+    mode: Mode
+    progress: Progress | None = None
+    item_scope: Scope | None = None
+    touched: list[Scope] = field(default_factory=list)
+    fixture_entries: list[Entry] = field(default_factory=list)
+    _stack: list[Scope] = field(default_factory=list)
+    _board: Switchboard | None = None
+    _undo: Callable[[], None] | None = None
+
+    # --- which recording is in force
+
+    def begin(self, item: pytest.Item) -> Scope:
+        """Put a test's own recording in force.
+
+        Raises:
+            LLMWatchError: its cassette cannot be read, or its marker makes no sense.
+        """
+        self.touched = []
+        marker = settings.marker_arguments(item)
+        path = cassette_paths.test_path(item)
+        self.item_scope = self.open(item.nodeid, path, item, marker)
+        self._push(self.item_scope)
+        return self.item_scope
+
+    def open(self, test: str, path: Path, item: pytest.Item, marker: dict[str, Any], mode: Mode | None = None) -> Scope:
+        """A recording over a file, not yet in force."""
+        mode = mode or self.mode
+        text = store.read_text(path)
+        cassette = None if text is None else parse(text, self.shown(path))
+        if cassette is not None:
+            _check_owner(cassette, test, self.shown(path))
+        recording = Recording(
+            test=test,
+            mode=mode,
+            clock=time.monotonic,
+            explain=functools.partial(_explain, flag=settings.record_flag(self.config), cassette=self.shown(path)),
+            loaded=None if cassette is None else cassette.exchanges,
+            body_of=self._body_of(item, marker),
+            decode=functools.partial(_decode, item),
+            on_call=self._count,
+        )
+        return Scope(recording=recording, path=path, exists=text is not None)
+
+    def end(self) -> None:
+        """Take the test's recording out of force; no other request of it is answered."""
+        if self.item_scope in self._stack:
+            self._stack.remove(self.item_scope)
+        self._connect()
+
+    @contextlib.contextmanager
+    def inside(self, scope: Scope) -> Iterator[None]:
+        """Put a wider fixture's recording in force for a while."""
+        self._push(scope)
+        try:
+            yield
+        finally:
+            self._stack.remove(scope)
+            self._connect()
+
+    def rest(self) -> None:
+        """Put the real clients back: the next test does not use us."""
+        if self._undo is not None and not self._stack:
+            self._undo()
+            self._undo = self._board = None
+
+    def _push(self, scope: Scope) -> None:
+        self._stack.append(scope)
+        self.touched.append(scope)
+        if self._board is None:
+            from .recorder import install
+
+            self._board, self._undo = install()
+            self._board.route_of = self._router()
+        self._connect()
+
+    def _connect(self) -> None:
+        if self._board is not None:
+            self._board.recording = self._stack[-1].recording if self._stack else None
+
+    def _count(self, exchange: Exchange) -> None:
+        if self.progress is not None:
+            self.progress.count(exchange)
+
+    # --- settings that a request meets
+
+    def _router(self) -> Callable[[Request], Route]:
+        read = functools.partial(settings.setting_of, config=self.config, environ=os.environ, marker={})
+        recorded, passing = read("record_hosts"), read("passthrough_hosts")
+
+        def route_of(request: Request) -> Route:
+            if names_host(recorded, request.uri):
+                return "watch"
+            if is_unstored(request.uri):
+                return "unstored"
+            return "pass" if names_host(passing, request.uri) and not _claimed(request) else "watch"
+
+        return route_of
+
+    def _body_of(self, item: pytest.Item, marker: dict[str, Any]) -> Callable[[Request], JSON]:
+        lines = settings.setting_of("ignore_request_fields", self.config, environ=os.environ, marker=marker)
+        ignored = tuple(ignored_field(line) for line in lines if line.strip())
+        hook = item.ihook.pytest_llmwatch_request_key
+        if not hook.get_hookimpls():
+            return functools.partial(significant_body, ignored=ignored)
+
+        def body_of(request: Request) -> JSON:
+            body = significant_body(request, ignored)
+            answer: JSON = hook(request=request, body=body)
+            return body if answer is None else answer
+
+        return body_of
+
+    # --- the end of a recording
+
+    def write(self, scope: Scope) -> Entry:
+        """Do with a recording what the policy says, and tell what was done.
+
+        Raises:
+            OSError: the disk refuses.
+        """
+        recording = scope.recording
+        made = len(recording.exchanges) if recording.mode == "record" else recording.made
+        decision = decide(mode=recording.mode, exists=scope.exists, made=made, outcome=scope.outcome)
+        pending = store.pending_path(scope.path)
+        if decision == "replace":
+            store.remove_leftovers(scope.path)
+            store.write_text(scope.path, self._text(scope))
+        elif decision == "keep beside":
+            store.write_text(pending, self._text(scope))
+        elif decision == "remove":
+            store.remove(scope.path)
+        if decision in ("replace", "remove"):
+            store.remove(pending)
+        scope.written = recording.made
+        return self._entry(scope, decision, pending if decision == "keep beside" else scope.path)
+
+    def _text(self, scope: Scope) -> str:
+        facts = recorded_facts(scope.path.parent)
+        return dump(Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts))
+
+    def _entry(self, scope: Scope, decision: str, path: Path) -> Entry:
+        recording = scope.recording
+        replayed, made, refused = recording.replayed, recording.made, len(recording.refusals)
+        return Entry(
+            test=recording.test,
+            kind=kind_of(replayed=replayed, made=made, refused=refused),
+            replayed=replayed,
+            made=made,
+            retries=recording.retries,
+            write=decision,
+            path=self.shown(path),
+            missing=not scope.exists,
+        )
+
+    def interrupted(self) -> list[Entry]:
+        """Keep what recordings that never came to their end had got, and put the real clients back."""
+        entries = []
+        for scope in self._stack:
+            if scope.recording.made > scope.written:
+                scope.outcome = "interrupted"
+                entries.append(self.write(scope))
+        self._stack.clear()
+        self._connect()
+        self.rest()
+        return entries
+
+    def shown(self, path: Path) -> str:
+        """The path as a user would type it, from the root."""
+        with contextlib.suppress(ValueError):
+            return str(path.relative_to(self.config.rootpath))
+        return str(path)
+
+
+def _check_owner(cassette: Cassette, test: str, path: str) -> None:
+    """Two tests may not share a file; a root directory that moved is no reason to complain."""
+    if cassette.test is not None and cassette.test.rpartition("/")[2] != test.rpartition("/")[2]:
+        raise UnreadableCassette(path, f"this cassette belongs to {cassette.test}, not to {test}", line=2)
+
+
+def _explain(miss: Any, *, flag: str, cassette: str) -> str:  # noqa: ANN401 - typed at its use
+    from .reports.miss_page import miss_page
+
+    return miss_page(miss, flag=flag, cassette=cassette)
+
+
+def _decode(item: pytest.Item, exchange: Exchange) -> ModelCall:
+    call: ModelCall = item.ihook.pytest_llmwatch_decode(exchange=exchange)
+    return call
+
+
+def _claimed(request: Request) -> bool:
+    from .wire import formats
+
+    return any(each.claims(request) for each in formats())
+
+
+@functools.cache
+def recorded_facts(folder: Path) -> dict[str, JSON]:
+    """The facts of a recording that change with time: when, at which commit, with which libraries."""
+    from importlib import metadata
+
+    versions: dict[str, JSON] = {}
+    for name in SDKS:
+        if name.replace("google-genai", "google").split("-")[0] in sys.modules:
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                versions[name] = metadata.version(name)
+    commit = _git(folder, "rev-parse", "--short=12", "HEAD")
+    dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no")) if commit else None
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "pytest-llmwatch": metadata.version("pytest-llmwatch"),
+        "sdks": versions or None,
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    existing = next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        command = ["git", "-C", str(existing), *arguments]  # noqa: S607
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+        return done.stdout.strip() if done.returncode == 0 else None
+    return None
+
+
+__all__ = ["LLMWatchError", "Scope", "Watch"]

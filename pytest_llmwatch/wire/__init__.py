@@ -1,0 +1,50 @@
+"""Bytes to model calls, one module per wire format. A module is two functions: `claims` and `decode`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_llmwatch.calls import ModelCall
+
+from .hosts import provider_of
+
+if TYPE_CHECKING:
+    from pytest_llmwatch.exchange import Exchange, Request
+
+
+class Format(Protocol):
+    """What a module of this package, or of somebody else's, provides."""
+
+    def claims(self, request: Request) -> bool:
+        """Whether a request speaks this format; there is no response yet when it matters."""
+
+    def decode(self, exchange: Exchange) -> ModelCall:
+        """The call in a claimed exchange; raises `UndecodableExchange` only where a body is not the format at all."""
+
+
+def formats() -> tuple[Format, ...]:
+    """The built-in formats, in the order in which they are asked."""
+    from . import in_process, openai_chat
+
+    return (openai_chat, in_process)
+
+
+def decode(exchange: Exchange) -> ModelCall:
+    """The call in an exchange, by the first format that claims it, with its provider and its times."""
+    claiming = next((each for each in formats() if each.claims(exchange.request)), None)
+    call = claiming.decode(exchange) if claiming else ModelCall()
+    return with_facts(call, exchange)
+
+
+def with_facts(call: ModelCall, exchange: Exchange) -> ModelCall:
+    """The call with what no body says: who served it, how long it took, and why the transfer ended early."""
+    failure = exchange.failure
+    return replace(
+        call,
+        provider_name=call.provider_name or provider_of(exchange.request.uri),
+        error_type=call.error_type or (failure.kind if failure else None),
+        error_message=call.error_message or (failure.message or None if failure else None),
+        latency=exchange.duration,
+        time_to_first_chunk=exchange.time_to_first_chunk,
+    )

@@ -1,0 +1,266 @@
+"""OpenAI's chat completions, and the many hosts that speak them: whole answers and event streams.
+
+https://platform.openai.com/docs/api-reference/chat
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
+
+from pytest_llmwatch.calls import JSON, FinishReason, Message, ModelCall, Usage
+from pytest_llmwatch.errors import UndecodableExchange
+
+from .event_stream import events, looks_like_events
+from .openai_messages import answer_of, message_of, tools_of, whole_message
+from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
+from .reading import first_text, int_of, json_of, money_of, object_from, object_of, objects_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_llmwatch.exchange import Exchange, Request, Response
+
+# Writer's path is /v1/chat; Databricks serves a model at its own address.
+_PATH = re.compile(r"(/chat/completions|/v1/chat|/serving-endpoints/[^/]+/invocations)/?$")
+_MODEL_IN_PATH = re.compile(r"/(?:deployments|serving-endpoints)/([^/]+)/(?:chat/completions|invocations)")
+_NOT_PARAMETERS = frozenset({"model", "messages", "tools", "functions"})
+_FINISH_REASONS: dict[str | None, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "model_length": "length",
+    "content_filter": "content_filter",
+    "tool_calls": "tool_call",
+    "function_call": "tool_call",
+    "error": "error",
+}
+_XAI_TICKS_PER_DOLLAR = Decimal(10) ** 10
+
+
+def claims(request: Request) -> bool:
+    """Whether a request asks for a chat completion."""
+    if request.method.upper() != "POST" or not _PATH.search(_path_of(request)):
+        return False
+    return "messages" in (object_from(request.body) or {})
+
+
+def decode(exchange: Exchange) -> ModelCall:
+    """The call in an exchange: what was asked, and as much of the answer as arrived."""
+    request = exchange.request
+    asked = object_from(request.body)
+    if asked is None:
+        raise UndecodableExchange(
+            "request body", expected="a JSON object with `messages`", got=request.body[:40], exchange=exchange
+        )
+    answer = _answer_in(exchange, streamed=asked.get("stream") is True)
+    error = answer.error or ProviderError()
+    return ModelCall(
+        operation_name="chat",
+        request_model=text_of(asked.get("model")) or _model_in_path(request),
+        response_model=answer.model,
+        response_id=answer.id,
+        streaming=answer.is_stream,
+        input_messages=tuple(map(message_of, objects_of(asked.get("messages")))),
+        tool_definitions=tuple(tools_of(asked)),
+        parameters={name: value for name, value in asked.items() if name not in _NOT_PARAMETERS},
+        output_messages=answer.messages,
+        finish_reasons=tuple(map(_FINISH_REASONS.get, answer.finish_reasons)),
+        provider_finish_reasons=answer.finish_reasons,
+        usage=answer.usage,
+        error_type=error.type,
+        error_message=error.message,
+        cost=answer.cost,
+    )
+
+
+def _path_of(request: Request) -> str:
+    return request.uri.partition("#")[0].partition("?")[0]
+
+
+def _model_in_path(request: Request) -> str | None:
+    found = _MODEL_IN_PATH.search(_path_of(request))
+    return unquote(found[1]) if found else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """What came back, as far as it came."""
+
+    is_stream: bool
+    id: str | None = None
+    model: str | None = None
+    messages: tuple[Message, ...] = ()
+    finish_reasons: tuple[str | None, ...] = ()
+    usage: Usage = field(default_factory=Usage)
+    cost: Decimal | None = None
+    error: ProviderError | None = None
+
+
+def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
+    response = exchange.response
+    if response is None or (not response.body and exchange.failure):
+        return _Answer(is_stream=streamed, error=_failure_of(exchange))
+    if _is_stream(response):
+        return _streamed_answer(exchange, response)
+    if not 200 <= response.status < 300:
+        error = error_of_status(response.status, response.body)
+        return _Answer(is_stream=streamed and not response.body, error=error)
+    return _whole_answer(exchange, response)
+
+
+def _failure_of(exchange: Exchange) -> ProviderError:
+    failure = exchange.failure
+    return ProviderError(type=failure.kind, message=failure.message or None) if failure else ProviderError(type="cut")
+
+
+def _is_stream(response: Response) -> bool:
+    # The body decides: servers answer with plain JSON under the header of a stream, and recorders drop headers.
+    if looks_like_events(response.body):
+        return True
+    is_json = response.body.lstrip().startswith((b"{", b"["))
+    return not is_json and "event-stream" in (response.header("content-type") or "")
+
+
+def _whole_answer(exchange: Exchange, response: Response) -> _Answer:
+    try:
+        value = json_of(response.body)
+    except ValueError:
+        if exchange.failure:
+            return _Answer(is_stream=False, error=_failure_of(exchange))
+        value = None
+    error, body = error_in(value), object_of(value)
+    if error is None and not _is_of_this_format(body):
+        raise _undecodable(exchange, response)
+    return _answer_from([body], is_stream=False, error=error)
+
+
+def _streamed_answer(exchange: Exchange, response: Response) -> _Answer:
+    arrived = list(events(response.body))
+    chunks = [chunk for _, data in arrived if (chunk := object_from(data)) is not None]
+    error = next((error for event in arrived if (error := error_in_event(*event))), None)
+    if chunks and error is None and not any(map(_is_of_this_format, chunks)):
+        raise _undecodable(exchange, response)
+    if not 200 <= response.status < 300:
+        error = error or error_of_status(response.status, response.body)
+    # Perplexity and others never say [DONE].
+    is_whole = any(data.strip() == "[DONE]" for _, data in arrived) or any(map(_finish_reason_of, _choices_in(chunks)))
+    return _answer_from(chunks, is_stream=True, error=error or (None if is_whole else _failure_of(exchange)))
+
+
+def _is_of_this_format(body: dict[str, JSON]) -> bool:
+    return "choices" in body or (text_of(body.get("object")) or "").startswith("chat.completion")
+
+
+def _undecodable(exchange: Exchange, response: Response) -> UndecodableExchange:
+    return UndecodableExchange(
+        "response body", expected="a JSON object with `choices`", got=response.body[:40], exchange=exchange
+    )
+
+
+def _answer_from(chunks: list[dict[str, JSON]], *, is_stream: bool, error: ProviderError | None) -> _Answer:
+    """The answer in the chunks of a stream, or in the one body that is no stream."""
+    choices = _grouped(chunks, is_stream=is_stream)
+    usage = _usage_in(chunks)
+    # OpenRouter reports the failure of its upstream inside the choice.
+    error = error or next((error for choice in _choices_in(chunks) if (error := error_in(choice))), None)
+    return _Answer(
+        is_stream=is_stream,
+        id=first_text(chunks, "id"),
+        # Azure's first chunk has an empty one.
+        model=first_text(chunks, "model"),
+        messages=tuple(choice.message(is_stream=is_stream) for choice in choices),
+        finish_reasons=tuple(choice.finish_reason for choice in choices),
+        usage=_usage_of(usage),
+        cost=_cost_of(usage),
+        error=error and ProviderError(type=error.type or "error", message=error.message),
+    )
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One of the alternatives asked for with `n`, while its pieces arrive."""
+
+    pieces: list[dict[str, JSON]] = field(default_factory=list)
+    finish_reason: str | None = None
+
+    def message(self, *, is_stream: bool) -> Message:
+        return answer_of([whole_message(self.pieces)] if is_stream else self.pieces)
+
+
+def _choices_in(chunks: Iterable[dict[str, JSON]]) -> Iterator[dict[str, JSON]]:
+    return (choice for chunk in chunks for choice in objects_of(chunk.get("choices")))
+
+
+def _grouped(chunks: list[dict[str, JSON]], *, is_stream: bool) -> list[_Choice]:
+    """The choices in the order of their indexes."""
+    # Perplexity and Writer send both in either case, and a stream's message repeats all that came before.
+    names = ("delta", "message") if is_stream else ("message", "delta")
+    found: dict[int, _Choice] = {}
+    for chunk in chunks:
+        for place, choice in enumerate(objects_of(chunk.get("choices"))):
+            index = int_of(choice.get("index"))
+            grown = found.setdefault(place if index is None else index, _Choice())
+            grown.pieces.append(next((object_of(choice[name]) for name in names if choice.get(name)), {}))
+            grown.finish_reason = _finish_reason_of(choice) or grown.finish_reason
+    return [found[index] for index in sorted(found)]
+
+
+def _finish_reason_of(choice: dict[str, JSON]) -> str | None:
+    return text_of(choice.get("finish_reason"))
+
+
+def _usage_in(chunks: list[dict[str, JSON]]) -> dict[str, JSON]:
+    """The last usage that was reported: where it is on every chunk, each one includes those before."""
+    return next((usage for chunk in reversed(chunks) for usage in _usages_of(chunk) if usage), {})
+
+
+def _usages_of(chunk: dict[str, JSON]) -> Iterator[dict[str, JSON]]:
+    yield object_of(chunk.get("usage"))
+    yield object_of(object_of(chunk.get("x_groq")).get("usage"))
+    # Moonshot streams it inside the choice.
+    yield from (object_of(choice.get("usage")) for choice in objects_of(chunk.get("choices")))
+
+
+def _usage_of(usage: dict[str, JSON]) -> Usage:
+    sent = object_of(usage.get("prompt_tokens_details"))
+    made = object_of(usage.get("completion_tokens_details"))
+    reasoning = _first_int(made.get("reasoning_tokens"), usage.get("reasoning_tokens"))
+    return Usage(
+        input_tokens=int_of(usage.get("prompt_tokens")),
+        output_tokens=_output_tokens(usage, reasoning),
+        # OpenAI and most; DeepSeek; Together and Moonshot.
+        cache_read_input_tokens=_first_int(
+            sent.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")
+        ),
+        cache_write_input_tokens=int_of(sent.get("cache_write_tokens")),
+        reasoning_output_tokens=reasoning,
+    )
+
+
+def _first_int(*values: JSON) -> int | None:
+    return next((number for value in values if (number := int_of(value)) is not None), None)
+
+
+def _output_tokens(usage: dict[str, JSON], reasoning: int | None) -> int | None:
+    """Output with reasoning inside; xAI leaves it out, which only the total shows."""
+    read, written = int_of(usage.get("prompt_tokens")), int_of(usage.get("completion_tokens"))
+    if read is None or written is None or not reasoning:
+        return written
+    is_outside = int_of(usage.get("total_tokens")) == read + written + reasoning
+    return written + reasoning if is_outside else written
+
+
+def _cost_of(usage: dict[str, JSON]) -> Decimal | None:
+    # xAI models on other hosts send zero ticks, which says nothing: https://docs.x.ai/developers/cost-tracking
+    if ticks := money_of(usage.get("cost_in_usd_ticks")):
+        return ticks / _XAI_TICKS_PER_DOLLAR
+    cost = usage.get("cost")
+    charged = money_of(object_of(cost).get("total_cost") if isinstance(cost, dict) else cost)
+    if usage.get("is_byok") is not True:
+        return charged
+    # With a key of one's own, OpenRouter's `cost` is its fee; the provider's bill comes on top.
+    upstream = money_of(object_of(usage.get("cost_details")).get("upstream_inference_cost"))
+    return None if charged is None or upstream is None else charged + upstream
