@@ -6,16 +6,18 @@ What an application sends again by itself carries no number: that is a call of i
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .calls import Attempt
+from .exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .exchange import Exchange, Request
+    from .exchange import Request
 
 AWS_ATTEMPT = re.compile(r"attempt=(\d+)")
 
@@ -65,13 +67,13 @@ def logical_calls(keyed: Iterable[tuple[str, Exchange]]) -> list[tuple[str, Logi
 
 def ended_badly(exchange: Exchange) -> bool:
     """Whether a client library may send this again: an error status, no response, or a broken one."""
-    return exchange.failure is not None or exchange.response is None or exchange.response.status >= 400  # noqa: PLR2004
+    return exchange.failure is not None or exchange.response is None or exchange.response.status >= 400
 
 
 def attempts_of(call: LogicalCall) -> tuple[Attempt, ...]:
     """The failed tries, each with the seconds that passed before the next one began."""
     exchanges = call.exchanges
-    return tuple(_attempt(one, following) for one, following in zip(exchanges, exchanges[1:], strict=False))
+    return tuple(_attempt(one, following) for one, following in itertools.pairwise(exchanges))
 
 
 def _attempt(exchange: Exchange, following: Exchange) -> Attempt:

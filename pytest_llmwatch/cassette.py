@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import yaml_text
 from .bodies import decompressed, header_free, json_of
+from .calls import JSON
 from .errors import UnreadableCassette
 from .exchange import Exchange, Request, Response, TransferFailure
 
 if TYPE_CHECKING:
-    from .calls import JSON
     from .exchange import Headers
 
 FORMAT = 1
@@ -78,8 +78,8 @@ def _content_out(headers: Headers, body: bytes) -> dict[str, JSON]:
     if names:
         out["headers"] = names
     if body:
-        form, value = _body_out(body)
-        out[form] = value
+        form, content = _body_out(body)
+        out[form] = content
     return out
 
 
@@ -128,7 +128,7 @@ def parse(text: str, path: str) -> Cassette:
     )
 
 
-def _exchange_in(item: Any, place: int, path: str) -> Exchange:  # noqa: ANN401 - whatever stands in the file
+def _exchange_in(item: Any, place: int, path: str) -> Exchange:
     try:
         return Exchange(
             request=_request_in(item["request"]),

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import cassette_paths
 from .turns import Turn, turn_of
+from .watch import Scope, Watch
 
 if TYPE_CHECKING:
-    import contextlib
-
     import pytest
-
-    from .watch import Scope, Watch
 
 
 @dataclass(slots=True)
@@ -79,5 +77,5 @@ def open_fixture(
 
 def _any_item(request: pytest.FixtureRequest) -> pytest.Item:
     """The test that asks first: its folder's `conftest.py` files govern the hooks."""
-    item: pytest.Item = request._pyfuncitem  # noqa: SLF001 - a wider request has no public way to its test
+    item: pytest.Item = request._pyfuncitem
     return item

@@ -1,4 +1,4 @@
-"""The hooks that other plugins and `conftest.py` files may implement. Ours are `trylast` implementations of the same."""
+"""The hooks that other plugins and `conftest.py` files may implement; ours are `trylast` implementations of them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Route = Literal["watch", "pass", "unstored"]
 
-LOOPBACK_HOSTS = ("localhost", "*.localhost", "127.*", "::1", "0.0.0.0")  # noqa: S104 - compared, never bound
+LOOPBACK_HOSTS = ("localhost", "*.localhost", "127.*", "::1", "0.0.0.0")
 
 TOKEN_ENDPOINTS = (
     "oauth2.googleapis.com/token",

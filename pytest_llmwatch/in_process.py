@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import UnrecordableCall
 from .exchange import Exchange, Request, Response
-from .recording import LiveCall
+
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from .recording import Recording
+    from .recording import LiveCall, Recording
 
 METHOD = "CALL"
 SCHEME = "python"
@@ -41,7 +41,7 @@ def wrap(recording: Recording, function: Callable[..., Any], model: str) -> Call
 
 
 def _plain(recording: Recording, function: Callable[..., Any], model: str) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the wrapped function's own
+    def call(*args: Any, **kwargs: Any) -> Any:
         answer = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             return _result_of(answer)
@@ -53,7 +53,7 @@ def _plain(recording: Recording, function: Callable[..., Any], model: str) -> Ca
 
 
 def _coroutine(recording: Recording, function: Callable[..., Any], model: str) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+    async def call(*args: Any, **kwargs: Any) -> Any:
         answer = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             return _result_of(answer)
@@ -65,7 +65,7 @@ def _coroutine(recording: Recording, function: Callable[..., Any], model: str) -
 
 
 def _generator(recording: Recording, function: Callable[..., Any], model: str) -> Callable[..., Any]:
-    def call(*args: Any, **kwargs: Any) -> Iterator[Any]:  # noqa: ANN401
+    def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
         answer = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             yield from _items_of(answer)
@@ -84,7 +84,7 @@ def _generator(recording: Recording, function: Callable[..., Any], model: str) -
 
 
 def _async_generator(recording: Recording, function: Callable[..., Any], model: str) -> Callable[..., Any]:
-    async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:  # noqa: ANN401
+    async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         answer = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             for item in _items_of(answer):
@@ -121,7 +121,7 @@ def _dumped(function: Callable[..., Any], value: object) -> bytes:
         ) from error
 
 
-def _result_of(exchange: Exchange) -> Any:  # noqa: ANN401
+def _result_of(exchange: Exchange) -> Any:
     body = exchange.response.body if exchange.response else b"{}"
     return json.loads(body)["result"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,11 +12,11 @@ from . import settings
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from _pytest.terminal import TerminalReporter
+
     from .calls import ModelCall
     from .exchange import Exchange
     from .recording import Recording
-    from _pytest.terminal import TerminalReporter
-
     from .reports.summary import Entry
     from .watch import Watch
 
@@ -45,17 +46,15 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Non
     group = parser.getgroup("llmwatch", "recording and replaying model calls (pytest-llmwatch)")
     text = "call the live model and refresh the cassettes of the selected tests; =new: only what is missing"
     options = {"choices": ("all", "new", "none"), "default": None, "metavar": "new"}
-    group.addoption("--llmwatch-record", dest="llmwatch_record", help=text, **options)  # type: ignore[arg-type]
-    try:
-        group.addoption("--llm-record", dest="llm_record", help=text, **options)  # type: ignore[arg-type]
-    except ValueError:
-        pass  # pytest-mockllm has it; settings.record_flag names the other one
+    group.addoption("--llmwatch-record", dest="llmwatch_record", help=text, **options)
+    with contextlib.suppress(ValueError):  # pytest-mockllm has it; settings.record_flag names the other one
+        group.addoption("--llm-record", dest="llm_record", help=text, **options)
     args[:] = settings.with_explicit_modes(args)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
-    config.addinivalue_line("markers", "llm(**settings): record and replay the model calls of this test (pytest-llmwatch)")
+    config.addinivalue_line("markers", "llm(**settings): record and replay the model calls of this test")
     entries = config.stash[ENTRIES] = []
     config.pluginmanager.register(Collector(entries), "llmwatch-collector")
 

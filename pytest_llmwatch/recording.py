@@ -8,24 +8,25 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
-from .calls import ModelCall
+from .calls import JSON, ModelCall
 from .errors import RequestNotRecorded, UndecodableExchange
-from .exchange import Exchange
+from .exchange import Exchange, Request
 from .redaction import redacted_request, redacted_response
 from .request_key import key_of, request_target, significant_body
 from .spend import Spend, spend_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from .calls import JSON, ToolCallPart
+    from .calls import ToolCallPart
     from .errors import ReplayRefusal
-    from .exchange import Request, Response, TransferFailure
+    from .exchange import Response, TransferFailure
     from .write_policy import Mode
 
 
@@ -73,7 +74,7 @@ class Recording:
         refusals: What was refused, in order, even where the application swallowed it.
     """
 
-    def __init__(  # noqa: PLR0913 - one keyword for each thing that comes from outside
+    def __init__(
         self,
         *,
         test: str,
@@ -192,7 +193,7 @@ class Recording:
             self.refusals.append(refusal)
         return refusal
 
-    def finish(  # noqa: PLR0913 - the facts of one transfer
+    def finish(
         self,
         live: LiveCall,
         *,

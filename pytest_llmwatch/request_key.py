@@ -1,8 +1,8 @@
-"""Which requests are the same request: method, host, path, significant query and the canonical body.
+r"""Which requests are the same request: method, host, path, significant query and the canonical body.
 
 Headers never count. What clients or frameworks draw anew at every run is left out of the body: `IGNORED_FIELDS`, and
 what `llm_ignore_request_fields` adds. A line of that setting is a path (`messages[*].id`), or a path and a pattern
-(`messages[*].content ~ \\d{4}-\\d\\d-\\d\\d`): then only the text that matches is left out.
+(`messages[*].content ~ \d{4}-\d\d-\d\d`): then only the text that matches is left out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ IGNORED_QUERY = frozenset(
     | {f"x-amz-{name}" for name in ("signature", "credential", "date", "security-token", "algorithm", "expires")}
     | {f"x-goog-{name}" for name in ("signature", "credential", "date", "algorithm", "expires")}
 )
-LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared, never bound
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 STEP = re.compile(r"\[(\*|\d+)\]|\.?(\*\*|\*|[^.\[\]]+)")
 
 

@@ -73,7 +73,7 @@ SETTINGS: dict[str, Setting] = {
 MARKER_ARGUMENTS = frozenset(setting.marker for setting in SETTINGS.values() if setting.marker)
 
 
-def setting_of(name: str, config: pytest.Config, *, environ: Mapping[str, str], marker: Mapping[str, Any]) -> Any:  # noqa: ANN401
+def setting_of(name: str, config: pytest.Config, *, environ: Mapping[str, str], marker: Mapping[str, Any]) -> Any:
     """The value of one setting, from the first source that has it."""
     setting = SETTINGS[name]
     for option in setting.options:

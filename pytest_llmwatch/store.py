@@ -35,11 +35,11 @@ def write_text(path: Path, text: str) -> None:
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # noqa: PTH101 - mkstemp makes private files, a cassette is an ordinary one
-        os.replace(name, path)  # noqa: PTH105
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, path)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(name)  # noqa: PTH108
+            os.unlink(name)
         raise
 
 

@@ -10,6 +10,8 @@ from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
 from .reports.summary import Summary, lines_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
     from _pytest.terminal import TerminalReporter
 
@@ -30,9 +32,9 @@ def start_progress(config: pytest.Config) -> Progress | None:
     return progress
 
 
-def _live_line(reporter: TerminalReporter):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _live_line(reporter: TerminalReporter) -> Callable[[str], None]:
     """One line below pytest's own, drawn and taken back by cursor movements, so that pytest's stays as it is."""
-    file = reporter._tw._file  # noqa: SLF001 - capture has replaced sys.stdout
+    file = reporter._tw._file
 
     def show(text: str) -> None:
         file.write(f"\0337\r\n\033[2K{text}\0338")
@@ -41,7 +43,7 @@ def _live_line(reporter: TerminalReporter):  # type: ignore[no-untyped-def]  # n
     return show
 
 
-def _heartbeat(reporter: TerminalReporter):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _heartbeat(reporter: TerminalReporter) -> Callable[[str], None]:
     def show(text: str) -> None:
         reporter.ensure_newline()
         reporter.write_line(text)

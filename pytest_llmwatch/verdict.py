@@ -10,6 +10,7 @@ from .refusals import page_of
 if TYPE_CHECKING:
     import pytest
 
+    from .errors import ReplayRefusal
     from .reports.summary import Entry
     from .watch import Scope, Watch
     from .write_policy import Outcome
@@ -25,7 +26,7 @@ def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], r
         report.outcome = "failed"
         report.longrepr = page
         report.__dict__.pop("wasxfail", None)  # an expected failure is not the one that a refusal is
-    outcomes[report.when or ""] = _phase_outcome(report)
+    outcomes[report.when] = _phase_outcome(report)
     scope = watch.item_scope
     if report.failed and scope is not None and scope.recording.mode != "replay" and scope.recording.made:
         report.sections.append((TITLE, _kept_beside(watch, scope)))
@@ -44,13 +45,13 @@ def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) ->
             report.outcome = "failed"
             report.longrepr = f"The cassette could not be written: {error}\nWhat was there before is as it was."
         watch.item_scope = None
-    setattr(report, REPORT_KEY, entries)
+    report.__dict__[REPORT_KEY] = entries
     watch.touched = []
 
 
-def _fresh(watch: Watch) -> list[BaseException]:
+def _fresh(watch: Watch) -> list[ReplayRefusal]:
     """The refusals that no earlier phase has shown."""
-    fresh: list[BaseException] = []
+    fresh: list[ReplayRefusal] = []
     for scope in watch.touched:
         fresh += scope.recording.refusals[scope.refusals_shown :]
         scope.refusals_shown = len(scope.recording.refusals)

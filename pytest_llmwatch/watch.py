@@ -9,31 +9,31 @@ import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from . import cassette_paths, settings, store
 from .cassette import Cassette, dump, parse
 from .errors import LLMWatchError, UnreadableCassette
 from .hosts import is_unstored, names_host
+from .recorder import Switchboard
 from .recording import Recording
+from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
-from .write_policy import decide
+from .write_policy import Mode, Outcome, decide
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    import pytest
+    from collections.abc import Iterator
 
     from .calls import JSON, ModelCall
     from .exchange import Exchange, Request
     from .hosts import Route
-    from .recorder import Switchboard
-    from .reports.progress import Progress
-    from .write_policy import Mode, Outcome
 
 SDKS = ("openai", "anthropic", "google-genai", "boto3", "litellm", "httpx2", "httpx", "requests", "aiohttp")
 
@@ -234,7 +234,7 @@ def _check_owner(cassette: Cassette, test: str, path: str) -> None:
         raise UnreadableCassette(path, f"this cassette belongs to {cassette.test}, not to {test}", line=2)
 
 
-def _explain(miss: Any, *, flag: str, cassette: str) -> str:  # noqa: ANN401 - typed at its use
+def _explain(miss: Any, *, flag: str, cassette: str) -> str:
     from .reports.miss_page import miss_page
 
     return miss_page(miss, flag=flag, cassette=cassette)
@@ -276,8 +276,8 @@ def recorded_facts(folder: Path) -> dict[str, JSON]:
 def _git(folder: Path, *arguments: str) -> str | None:
     existing = next((one for one in (folder, *folder.parents) if one.is_dir()), folder)
     with contextlib.suppress(OSError, subprocess.SubprocessError):
-        command = ["git", "-C", str(existing), *arguments]  # noqa: S607
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+        command = ["git", "-C", str(existing), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - fixed arguments
         return done.stdout.strip() if done.returncode == 0 else None
     return None
 

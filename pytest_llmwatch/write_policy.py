@@ -19,8 +19,9 @@ def decide(*, mode: Mode, exists: bool, made: int, outcome: Outcome) -> Write:
         outcome: How the test ended; an unexpected pass of a lenient xfail counts as passed.
 
     Returns:
-        `replace`: the cassette becomes what this run has. `keep beside`: the baseline stays, what was recorded (and
-        paid for) becomes a pending file. `remove`: a refreshed test makes no call any more. `leave`: nothing is written.
+        `replace`: the cassette becomes what this run has. `keep beside`: the baseline stays, what was recorded
+        (and paid for) becomes a pending file. `remove`: a refreshed test makes no call any more. `leave`: nothing is
+        written.
     """
     if mode == "replay":
         return "leave"

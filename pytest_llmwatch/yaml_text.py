@@ -12,10 +12,11 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .calls import JSON
 
 DEPTH_LIMIT = 200
@@ -127,7 +128,7 @@ def _escape(match: re.Match[str]) -> str:
     return f"\\u{ord(match[0]):04x}"
 
 
-def load(text: str) -> Any:  # noqa: ANN401 - the shape of a file is unknown until it was looked at
+def load(text: str) -> Any:
     """The value of a YAML document of maps, lists and scalars; `!!binary` is bytes.
 
     Raises:
@@ -149,7 +150,7 @@ def load(text: str) -> Any:  # noqa: ANN401 - the shape of a file is unknown unt
         raise YamlProblem(str(error).split("\n")[0], None) from error
 
 
-def _document(get_event: Any) -> Any:  # noqa: ANN401, C901, PLR0912 - one loop over a dozen events, hot
+def _document(get_event: Any) -> Any:  # noqa: C901, PLR0912 - one loop over a dozen events, hot
     """Build the value from events without recursion."""
     import yaml
 
@@ -199,7 +200,7 @@ def _document(get_event: Any) -> Any:  # noqa: ANN401, C901, PLR0912 - one loop 
             key, has_key = value, True
 
 
-def _resolved(event: Any) -> Any:  # noqa: ANN401
+def _resolved(event: Any) -> Any:
     text: str = event.value
     if event.tag is not None and event.tag != "!":
         return _tagged(event)
@@ -214,7 +215,7 @@ def _resolved(event: Any) -> Any:  # noqa: ANN401
     return text
 
 
-def _tagged(event: Any) -> Any:  # noqa: ANN401
+def _tagged(event: Any) -> Any:
     kind = event.tag.removeprefix(STANDARD)
     if kind == "binary":
         try:
@@ -226,10 +227,10 @@ def _tagged(event: Any) -> Any:  # noqa: ANN401
     raise _problem(f"the tag {event.tag!r} is not accepted in a cassette", event)
 
 
-def _check_tag(event: Any) -> None:  # noqa: ANN401
+def _check_tag(event: Any) -> None:
     if event.tag not in (None, "!", f"{STANDARD}map", f"{STANDARD}seq"):
         raise _problem(f"the tag {event.tag!r} is not accepted in a cassette", event)
 
 
-def _problem(text: str, event: Any) -> YamlProblem:  # noqa: ANN401
+def _problem(text: str, event: Any) -> YamlProblem:
     return YamlProblem(text, event.start_mark.line + 1)

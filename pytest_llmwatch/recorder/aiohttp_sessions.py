@@ -9,13 +9,15 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from ..exchange import Exchange, TransferFailure
+from pytest_llmwatch.exchange import Exchange, TransferFailure
+
 from .switchboard import plain_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..exchange import FailureKind, Request
+    from pytest_llmwatch.exchange import FailureKind, Request
+
     from .switchboard import Switchboard, Transfer
 
 
@@ -23,13 +25,13 @@ def patches(board: Switchboard) -> Iterator[tuple[object, str, object]]:
     """The session's one method, where aiohttp is there."""
     client = sys.modules.get("aiohttp.client")
     if client is not None:
-        yield client.ClientSession, "_request", _edge(board, client.ClientSession._request)  # noqa: SLF001
+        yield client.ClientSession, "_request", _edge(board, client.ClientSession._request)
 
 
 def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
     from vcr.stubs.aiohttp_stubs import vcr_request
 
-    async def timed(session: object, method: str, url: object, **options: Any) -> Any:  # noqa: ANN401
+    async def timed(session: object, method: str, url: object, **options: Any) -> Any:
         response = await real(session, method, url, **options)
         await _read_watched(response, board.carried())
         return response
@@ -37,7 +39,7 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
     stub = vcr_request(board, timed)
 
     @functools.wraps(real)
-    async def request(session: Any, method: str, url: Any, **options: Any) -> Any:  # noqa: ANN401
+    async def request(session: Any, method: str, url: Any, **options: Any) -> Any:
         transfer = board.open(await _request_of(session, method, url, options))
         if transfer is None:
             return await real(session, method, url, **options)
@@ -57,15 +59,15 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
     return request
 
 
-def _url_of(session: Any, url: object) -> object:  # noqa: ANN401
-    return session._build_url(url)  # noqa: SLF001 - base_url is only known there
+def _url_of(session: Any, url: object) -> object:
+    return session._build_url(url)
 
 
-async def _request_of(session: Any, method: str, url: object, options: dict[str, Any]) -> Request:  # noqa: ANN401
+async def _request_of(session: Any, method: str, url: object, options: dict[str, Any]) -> Request:
     full = _url_of(session, url)
     if options.get("params"):
         full = full.extend_query(options["params"])  # type: ignore[attr-defined]  # yarl.URL
-    headers = {str(name): str(value) for name, value in session._prepare_headers(options.get("headers")).items()}  # noqa: SLF001
+    headers = {str(name): str(value) for name, value in session._prepare_headers(options.get("headers")).items()}
     if options.get("json") is not None:
         headers.setdefault("Content-Type", "application/json")
         body = json.dumps(options["json"]).encode()
@@ -76,8 +78,8 @@ async def _request_of(session: Any, method: str, url: object, options: dict[str,
 
 async def _body_of(options: dict[str, Any], headers: dict[str, str]) -> bytes:
     """The body as bytes. A stream is read here, and put back for the client to send."""
-    data = options.get("data")
-    if hasattr(data, "__aiter__"):
+    data: Any = options.get("data")
+    if data is not None and hasattr(data, "__aiter__"):
         pieces = [bytes(piece) async for piece in data]
         options["data"] = b"".join(pieces)
         return b"".join(pieces)
@@ -89,7 +91,7 @@ async def _body_of(options: dict[str, Any], headers: dict[str, str]) -> bytes:
     return _form_of(data)
 
 
-def _form_of(form: Any) -> bytes:  # noqa: ANN401
+def _form_of(form: Any) -> bytes:
     """A form's fields, named and hashed: aiohttp renders a form only once, when it is sent."""
     fields = [
         [dict(options).get("name", ""), dict(options).get("filename", ""), _digest(value)]
@@ -98,7 +100,7 @@ def _form_of(form: Any) -> bytes:  # noqa: ANN401
     return json.dumps({"form": fields}).encode()
 
 
-def _digest(value: Any) -> str:  # noqa: ANN401
+def _digest(value: Any) -> str:
     if hasattr(value, "read") and hasattr(value, "seek"):
         place = value.tell()
         content = value.read()
@@ -108,7 +110,7 @@ def _digest(value: Any) -> str:  # noqa: ANN401
     return str(value) if isinstance(value, str) else f"sha256:{hashlib.sha256(data).hexdigest()}"
 
 
-async def _read_watched(response: Any, transfer: Transfer) -> None:  # noqa: ANN401
+async def _read_watched(response: Any, transfer: Transfer) -> None:
     """Read the body piece by piece into the response; a break ends it, and is remembered."""
     import aiohttp
 
@@ -119,7 +121,7 @@ async def _read_watched(response: Any, transfer: Transfer) -> None:  # noqa: ANN
             pieces.append(piece)
     except (aiohttp.ClientError, TimeoutError) as error:
         transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
-    response._body = b"".join(pieces)  # noqa: SLF001 - where read() looks first
+    response._body = b"".join(pieces)
 
 
 def _kind_of(error: Exception) -> FailureKind:

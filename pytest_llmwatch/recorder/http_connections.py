@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any
 from vcr.patch import force_reset
 from vcr.stubs import VCRConnection, VCRHTTPResponse
 
-from ..exchange import Exchange, TransferFailure
+from pytest_llmwatch.exchange import Exchange, TransferFailure
+
 from .switchboard import Switchboard, plain_request, playable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..exchange import FailureKind, Headers, Request
+    from pytest_llmwatch.exchange import FailureKind, Headers, Request
+
     from .switchboard import Transfer
 
 PIECE = 65536
@@ -34,18 +36,18 @@ def patches() -> Iterator[tuple[object, str, object]]:
 
 
 @functools.wraps(vcr_request)
-def request(connection: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:  # noqa: ANN401
+def request(connection: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
     """Take the request; urllib3's options (`preload_content` ...) are kept for a real one."""
-    connection._llmwatch_options = options  # noqa: SLF001
+    connection._llmwatch_options = options
     vcr_request(connection, method, url, body, headers)
 
 
 @functools.wraps(vcr_getresponse)
-def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
     """Answer from the recording, or send the request and record what comes."""
     if not isinstance(connection.cassette, Switchboard):
         return vcr_getresponse(connection, *args, **kwargs)  # somebody else's cassette is in force
-    transfer = connection.cassette.open(_request_of(connection._vcr_request))  # noqa: SLF001 - vcrpy's own place for it
+    transfer = connection.cassette.open(_request_of(connection._vcr_request))
     if transfer is None:
         _send(connection, connection.__dict__.get("_llmwatch_options", {}))
         return connection.real_connection.getresponse()
@@ -56,7 +58,7 @@ def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN
     return _play(connection, transfer)
 
 
-def _request_of(request: Any) -> Request:  # noqa: ANN401
+def _request_of(request: Any) -> Request:
     headers = tuple((_text(name), _text(value)) for name, value in request.headers.items())
     body = request.body_bytes
     if isinstance(body, str):
@@ -68,23 +70,23 @@ def _text(value: object) -> str:
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
-def _send(connection: Any, options: dict[str, Any]) -> None:  # noqa: ANN401
-    request = connection._vcr_request  # noqa: SLF001
+def _send(connection: Any, options: dict[str, Any]) -> None:
+    request = connection._vcr_request
     with force_reset():
         deferred = connection.__dict__.get("_deferred_connect")
         if deferred:
-            connection._deferred_connect = None  # noqa: SLF001
+            connection._deferred_connect = None
             connection.real_connection.connect(*deferred[0], **deferred[1])
         connection.real_connection.request(
             method=request.method,
-            url=connection._url(request.uri),  # noqa: SLF001
+            url=connection._url(request.uri),
             body=request.body_bytes,
             headers=request.headers,
             **{name: value for name, value in options.items() if name != "chunked"},
         )
 
 
-def _make(connection: Any, transfer: Transfer) -> None:  # noqa: ANN401
+def _make(connection: Any, transfer: Transfer) -> None:
     try:
         options = connection.__dict__.get("_llmwatch_options", {})
         _send(connection, {**options, "preload_content": False} if "preload_content" in options else options)
@@ -101,7 +103,7 @@ def _make(connection: Any, transfer: Transfer) -> None:  # noqa: ANN401
         "body": {"string": pieces},
     }
     with connection.cassette.carrying(transfer):
-        connection.cassette.append(connection._vcr_request, response)  # noqa: SLF001
+        connection.cassette.append(connection._vcr_request, response)
 
 
 def _by_name(headers: Headers) -> dict[str, list[str]]:
@@ -111,9 +113,9 @@ def _by_name(headers: Headers) -> dict[str, list[str]]:
     return names
 
 
-def _pieces_of(real: Any, transfer: Transfer) -> Iterator[bytes]:  # noqa: ANN401
+def _pieces_of(real: Any, transfer: Transfer) -> Iterator[bytes]:
     """The body as it comes from the wire; a break ends it, and is remembered."""
-    stream = real.stream(PIECE, decode_content=False) if hasattr(real, "stream") else iter(lambda: real.read1(), b"")
+    stream = real.stream(PIECE, decode_content=False) if hasattr(real, "stream") else iter(real.read1, b"")
     try:
         for piece in stream:
             transfer.chunk_came()
@@ -121,7 +123,7 @@ def _pieces_of(real: Any, transfer: Transfer) -> Iterator[bytes]:  # noqa: ANN40
     except IncompleteRead as error:
         yield error.partial
         transfer.failure = TransferFailure(kind="cut", message=str(error))
-    except Exception as error:  # noqa: BLE001 - urllib3 wraps in classes of its own, which may not be installed
+    except Exception as error:
         if not _is_transfer_error(error):
             raise
         transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
@@ -152,11 +154,11 @@ def _raise_recorded(transfer: Transfer) -> None:
         raise _error_of(answer.failure)
 
 
-def _play(connection: Any, transfer: Transfer) -> Any:  # noqa: ANN401
+def _play(connection: Any, transfer: Transfer) -> Any:
     live = getattr(transfer.answer, "exchange", None)
     exchange = transfer.answer if isinstance(transfer.answer, Exchange) else live
-    assert isinstance(exchange, Exchange)  # noqa: S101 - a live call was finished just now
-    response = _PlayedResponse(playable(exchange), connection._vcr_request.uri)  # noqa: SLF001
+    assert isinstance(exchange, Exchange)
+    response = _PlayedResponse(playable(exchange), connection._vcr_request.uri)
     response.breaks_with = None if transfer.broken is None else _cut_error(connection, transfer.broken)
     return response
 
@@ -166,7 +168,7 @@ class _PlayedResponse(VCRHTTPResponse):  # type: ignore[misc]  # vcrpy has no ty
 
     breaks_with: Exception | None = None
 
-    def read(self, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
+    def read(self, *args: Any, **kwargs: Any) -> bytes:
         data: bytes = super().read(*args, **kwargs)
         if self.breaks_with is not None and not data:
             raise self.breaks_with

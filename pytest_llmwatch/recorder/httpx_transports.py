@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.stubs.httpx_stubs import vcr_handle_async_request, vcr_handle_request
 
-from ..exchange import Exchange, TransferFailure
+from pytest_llmwatch.exchange import Exchange, TransferFailure
+
 from .switchboard import plain_request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from ..exchange import FailureKind, Request
+    from pytest_llmwatch.exchange import FailureKind, Request
+
     from .switchboard import Switchboard, Transfer
 
 Patch = tuple[object, str, object]
@@ -30,10 +32,10 @@ def patches(board: Switchboard) -> Iterator[Patch]:
             yield asynchronous, "handle_async_request", _async(board, module, asynchronous.handle_async_request)
 
 
-def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
+def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[..., Any]:
     watched = _byte_stream(httpx, httpx.SyncByteStream)
 
-    def timed(transport: object, request: object) -> Any:  # noqa: ANN401
+    def timed(transport: object, request: object) -> Any:
         response = real(transport, request)
         response.stream = watched(response.stream, board.carried())
         return response
@@ -41,7 +43,7 @@ def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[
     stub = vcr_handle_request(board, timed, httpx)
 
     @functools.wraps(real)
-    def handle_request(transport: object, request: Any) -> Any:  # noqa: ANN401
+    def handle_request(transport: object, request: Any) -> Any:
         request.read()
         transfer = board.open(_request_of(request))
         if transfer is None:
@@ -58,10 +60,10 @@ def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[
     return handle_request
 
 
-def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[..., Any]:  # noqa: ANN401
+def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[..., Any]:
     watched = _byte_stream(httpx, httpx.AsyncByteStream)
 
-    async def timed(transport: object, request: object) -> Any:  # noqa: ANN401
+    async def timed(transport: object, request: object) -> Any:
         response = await real(transport, request)
         response.stream = watched(response.stream, board.carried())
         return response
@@ -69,7 +71,7 @@ def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable
     stub = vcr_handle_async_request(board, timed, httpx)
 
     @functools.wraps(real)
-    async def handle_async_request(transport: object, request: Any) -> Any:  # noqa: ANN401
+    async def handle_async_request(transport: object, request: Any) -> Any:
         await request.aread()
         transfer = board.open(_request_of(request))
         if transfer is None:
@@ -86,45 +88,45 @@ def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable
     return handle_async_request
 
 
-def _request_of(request: Any) -> Request:  # noqa: ANN401
+def _request_of(request: Any) -> Request:
     return plain_request(request.method, str(request.url), tuple(request.headers.multi_items()), request.content)
 
 
-def _failed(transfer: Transfer, httpx: Any, error: Exception) -> None:  # noqa: ANN401
+def _failed(transfer: Transfer, httpx: Any, error: Exception) -> None:
     transfer.failure = TransferFailure(kind=_kind_of(httpx, error), message=str(error))
     transfer.finish(None)
 
 
-def _kind_of(httpx: Any, error: Exception) -> FailureKind:  # noqa: ANN401
+def _kind_of(httpx: Any, error: Exception) -> FailureKind:
     if isinstance(error, httpx.TimeoutException):
         return "timeout"
     return "connect" if isinstance(error, httpx.ConnectError) else "cut"
 
 
-def _error_of(httpx: Any, failure: TransferFailure, request: object) -> Exception:  # noqa: ANN401
+def _error_of(httpx: Any, failure: TransferFailure, request: object) -> Exception:
     kinds = {"timeout": httpx.ReadTimeout, "connect": httpx.ConnectError, "cut": httpx.RemoteProtocolError}
     error: Exception = kinds[failure.kind](failure.message, request=request)
     return error
 
 
-def _raise_recorded(transfer: Transfer, httpx: Any, request: object) -> None:  # noqa: ANN401
+def _raise_recorded(transfer: Transfer, httpx: Any, request: object) -> None:
     answer = transfer.answer
     if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
         raise _error_of(httpx, answer.failure, request)
 
 
-def _with_end(response: Any, transfer: Transfer, httpx: Any, request: object) -> Any:  # noqa: ANN401
+def _with_end(response: Any, transfer: Transfer, httpx: Any, request: object) -> Any:
     """Let a body that ended early end early for the application too."""
     if transfer.broken is not None:
         response.stream = _ends_early(httpx, response.stream, _error_of(httpx, transfer.broken, request))
     return response
 
 
-def _byte_stream(httpx: Any, base: type) -> Callable[[Any, Transfer], Any]:  # noqa: ANN401
+def _byte_stream(httpx: Any, base: type) -> Callable[[Any, Transfer], Any]:
     """A stream that notes when pieces come, and keeps what came where the transfer breaks."""
 
     class Watched(base):  # type: ignore[misc]  # the base is the client library's own
-        def __init__(self, stream: Any, transfer: Transfer) -> None:  # noqa: ANN401
+        def __init__(self, stream: Any, transfer: Transfer) -> None:
             self._stream = stream
             self._transfer = transfer
 
@@ -153,7 +155,7 @@ def _byte_stream(httpx: Any, base: type) -> Callable[[Any, Transfer], Any]:  # n
     return Watched
 
 
-def _ends_early(httpx: Any, stream: Any, error: Exception) -> Any:  # noqa: ANN401
+def _ends_early(httpx: Any, stream: Any, error: Exception) -> Any:
     class EndsEarly(httpx.ByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
             yield from stream

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.cassette import Cassette
 
-from ..bodies import decompressed, header_free
-from ..exchange import Exchange, Request, Response, TransferFailure, header_of
-from ..hosts import is_metadata_service, is_token_endpoint
-from ..recording import LiveCall, Recording
+from pytest_llmwatch.bodies import decompressed, header_free
+from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure, header_of
+from pytest_llmwatch.hosts import is_metadata_service, is_token_endpoint
+from pytest_llmwatch.recording import LiveCall, Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..exchange import Headers
-    from ..hosts import Route
+    from pytest_llmwatch.exchange import Headers
+    from pytest_llmwatch.hosts import Route
 
 BROKEN = 400
 PLACEHOLDER_TOKEN = b'{"access_token":"replayed","token_type":"Bearer","expires_in":3600}'
@@ -71,7 +71,7 @@ class Switchboard(Cassette):  # type: ignore[misc]  # vcrpy has no types
     goes; the tests' settings decide that.
     """
 
-    def __init__(self, path: str = "llmwatch", **options: Any) -> None:  # noqa: ANN401 - vcrpy's own options
+    def __init__(self, path: str = "llmwatch", **options: Any) -> None:
         super().__init__(path, **options)
         self.recording: Recording | None = None
         self.route_of: Callable[[Request], Route] = lambda _request: "pass"
@@ -116,22 +116,22 @@ class Switchboard(Cassette):  # type: ignore[misc]  # vcrpy has no types
         """Refusals are raised in `open`, before vcrpy is asked."""
         return False
 
-    def can_play_response_for(self, request: object) -> bool:  # noqa: ARG002
+    def can_play_response_for(self, request: object) -> bool:
         """Whether the answer is recorded. Outside a transfer a stub only asks whether to connect early: no."""
         transfer = _carried.get()
         return transfer is None or not transfer.is_live
 
-    def play_response(self, request: object) -> dict[str, Any]:  # noqa: ARG002
+    def play_response(self, request: object) -> dict[str, Any]:
         """The recorded answer in vcrpy's form."""
         answer = self.carried().answer
-        assert isinstance(answer, Exchange)  # noqa: S101 - can_play_response_for said so
+        assert isinstance(answer, Exchange)
         return playable(answer)
 
     def filter_request(self, request: object) -> object:
         """Everything vcrpy asks about is ours."""
         return request
 
-    def append(self, request: object, response: dict[str, Any]) -> None:  # noqa: ARG002
+    def append(self, request: object, response: dict[str, Any]) -> None:
         """Take a live answer."""
         self.carried().finish(_response_of(response))
 
@@ -145,7 +145,7 @@ class Switchboard(Cassette):  # type: ignore[misc]  # vcrpy has no types
 def playable(exchange: Exchange) -> dict[str, Any]:
     """An exchange as vcrpy's stubs want a response, with nothing in it that makes a client wait."""
     response = exchange.response
-    assert response is not None  # noqa: S101 - a failure without a response is raised by the edges
+    assert response is not None
     headers: dict[str, list[str]] = {}
     for name, value in _without_waiting(exchange.request, response):
         headers.setdefault(name, []).append(value)
@@ -182,7 +182,8 @@ def _response_of(response: dict[str, Any]) -> Response:
 def plain_request(method: str, uri: str, headers: Headers, body: bytes) -> Request:
     """A request whose body is not compressed any more."""
     body = decompressed(body, header_of(headers, "content-encoding"))
-    return Request(method=method, uri=uri, headers=header_free(headers, "content-encoding", "content-length"), body=body)
+    headers = header_free(headers, "content-encoding", "content-length")
+    return Request(method=method, uri=uri, headers=headers, body=body)
 
 
 def _stand_in(request: Request) -> Exchange:

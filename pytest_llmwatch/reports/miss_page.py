@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from ..drift.fields import changed_fields, distance, lines_of
-from ..drift.visible import visible
+from pytest_llmwatch.drift.fields import changed_fields, distance, lines_of
+from pytest_llmwatch.drift.visible import visible
 
 if TYPE_CHECKING:
-    from ..calls import JSON
-    from ..exchange import Request
-    from ..recording import Miss
+    from pytest_llmwatch.calls import JSON
+    from pytest_llmwatch.exchange import Request
+    from pytest_llmwatch.recording import Miss
 
 NEAREST_OF = 300
 SHOWN_CHANGES = 12

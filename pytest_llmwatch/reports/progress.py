@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pytest_llmwatch.exchange import Exchange
 
-    from ..exchange import Exchange
+from collections.abc import Callable
 
-from ..attempts import retry_number
+from pytest_llmwatch.attempts import retry_number
 
 LIVE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30.0

@@ -72,7 +72,8 @@ def _calls(entries: Iterable[Entry]) -> str:
 
 
 def _writes(entries: Iterable[Entry]) -> list[str]:
-    words = {"replace": "written", "remove": "removed (the test makes no model call any more)", "keep beside": "pending"}
+    gone = "removed (the test makes no model call any more)"
+    words = {"replace": "written", "remove": gone, "keep beside": "pending"}
     lines = []
     for write, word in words.items():
         paths = sorted({entry["path"] for entry in entries if entry["write"] == write})
