@@ -114,11 +114,17 @@ def parse(text: str, path: str) -> Cassette:
     except yaml_text.YamlProblem as error:
         raise UnreadableCassette(path, error.problem, line=error.line) from error
     if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
-        raise UnreadableCassette(path, "this is not a cassette: it has no list of `interactions`")
+        raise UnreadableCassette(path, "this is not a cassette: it has no list of `interactions`", line=1)
     version = document.get("llmwatch", 0)
     if not isinstance(version, int) or version > FORMAT:
-        raise UnreadableCassette(path, f"written in format {version!r}; this version reads up to {FORMAT}")
-    exchanges = [_exchange_in(item, place, path) for place, item in enumerate(document["interactions"])]
+        raise UnreadableCassette(path, f"written in format {version!r}; this version reads up to {FORMAT}", line=1)
+    exchanges = []
+    for place, item in enumerate(document["interactions"]):
+        try:
+            exchanges.append(_exchange_in(item))
+        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
+            problem = f"interactions[{place}] cannot be read: {type(error).__name__}: {error}"
+            raise UnreadableCassette(path, problem, line=_line_of(place, text)) from error
     recorded = document.get("recorded")
     return Cassette(
         test=document.get("test") if isinstance(document.get("test"), str) else None,
@@ -128,17 +134,21 @@ def parse(text: str, path: str) -> Cassette:
     )
 
 
-def _exchange_in(item: Any, place: int, path: str) -> Exchange:
-    try:
-        return Exchange(
-            request=_request_in(item["request"]),
-            response=_response_in(item["response"]) if item.get("response") is not None else None,
-            failure=_failure_in(item.get("failure")),
-            **_times_in(item.get("times")),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        problem = f"interactions[{place}] cannot be read: {type(error).__name__}: {error}"
-        raise UnreadableCassette(path, problem) from error
+def _exchange_in(item: Any) -> Exchange:
+    if item.get("response") is None and item.get("failure") is None:
+        raise ValueError("it has neither a `response` nor a `failure`")
+    return Exchange(
+        request=_request_in(item["request"]),
+        response=_response_in(item["response"]) if item.get("response") is not None else None,
+        failure=_failure_in(item.get("failure")),
+        **_times_in(item.get("times")),
+    )
+
+
+def _line_of(place: int, text: str) -> int | None:
+    """The line where an interaction begins, of the block style that we and vcrpy write."""
+    starts = [line for line, content in enumerate(text.split("\n"), 1) if content.startswith("- ")]
+    return starts[place] if place < len(starts) else None
 
 
 def _request_in(item: dict[str, Any]) -> Request:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from .errors import UnrecordableCall
 from .exchange import Exchange, Request, Response
 
-
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 

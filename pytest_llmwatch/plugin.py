@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from . import settings
+from .errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -17,10 +18,14 @@ if TYPE_CHECKING:
     from .calls import ModelCall
     from .exchange import Exchange
     from .recording import Recording
+    from .reports.progress import Progress
     from .reports.summary import Entry
     from .watch import Watch
+    from .write_policy import Mode
 
 WATCH = pytest.StashKey["Watch"]()
+MODE = pytest.StashKey["Mode"]()
+PROGRESS = pytest.StashKey["Progress | None"]()
 ENTRIES = pytest.StashKey["list[Entry]"]()
 COVERED_FIXTURES = pytest.StashKey[set[int]]()
 OUTCOMES = pytest.StashKey[dict[str, str]]()
@@ -55,8 +60,24 @@ def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Non
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", "llm(**settings): record and replay the model calls of this test")
+    try:
+        config.stash[MODE] = settings.mode_of(config)
+    except SettingError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Begin to collect what reports carry, and to show how a recording goes on."""
+    config = session.config
     entries = config.stash[ENTRIES] = []
-    config.pluginmanager.register(Collector(entries), "llmwatch-collector")
+    progress = None
+    if config.stash[MODE] != "replay" and not hasattr(config, "workerinput"):
+        from .terminal import start_progress
+
+        progress = start_progress(config)
+    config.stash[PROGRESS] = progress
+    config.pluginmanager.register(Collector(entries, progress), "llmwatch-collector")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -140,23 +161,43 @@ def pytest_runtest_makereport(
         judge(watch, item.stash[OUTCOMES], call, report)
         if report.when == "teardown":
             settle(watch, item.stash[OUTCOMES], report)
+    elif call.excinfo is not None and _is_covered(item):
+        from .refusals import page_of
+
+        # No recording came into being: a setting or the cassette is at fault, and a traceback says nothing more.
+        report.longrepr = page_of(call.excinfo.value, []) or report.longrepr
     return report
 
 
 class Collector:
     """Carries what tests did from their reports, wherever they ran, to the summary."""
 
-    def __init__(self, entries: list[Entry]) -> None:
+    def __init__(self, entries: list[Entry], progress: Progress | None) -> None:
         self._entries = entries
+        self._progress = progress
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self) -> None:
+        """Clear the way for pytest's own line."""
+        if self._progress is not None:
+            self._progress.hide()
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the entries that `verdict.settle` put on the last report of a test."""
-        self._entries.extend(getattr(report, "llmwatch", ()))
+        entries: list[Entry] = getattr(report, "llmwatch", [])
+        self._entries.extend(entries)
+        if self._progress is not None:
+            self._progress.hide()
+            if hasattr(report, "node"):  # it comes from a worker, which shows nothing itself
+                made = sum(entry["made"] for entry in entries)
+                retries = sum(entry["retries"] for entry in entries if entry["made"])
+                self._progress.add(calls=made - retries, retries=retries)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
     """The one section, in runs that used us."""
-    if config.stash[ENTRIES]:
+    if config.stash.get(ENTRIES, None):
         from .terminal import write_summary
 
         write_summary(terminalreporter, config.stash[ENTRIES])
@@ -168,8 +209,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     watch = session.config.stash.get(WATCH, None)
     if watch is not None:
         session.config.stash[ENTRIES].extend(watch.interrupted())
-        if watch.progress is not None:
-            watch.progress.close()
+    progress = session.config.stash.get(PROGRESS, None)
+    if progress is not None:
+        progress.close()
 
 
 @pytest.hookimpl(trylast=True)
@@ -197,10 +239,5 @@ def _watch_of(config: pytest.Config) -> Watch:
     if WATCH not in config.stash:
         from .watch import Watch
 
-        mode = settings.mode_of(config)
-        config.stash[WATCH] = Watch(config=config, mode=mode)
-        if mode != "replay":
-            from .terminal import start_progress
-
-            config.stash[WATCH].progress = start_progress(config)
+        config.stash[WATCH] = Watch(config=config, mode=config.stash[MODE], progress=config.stash[PROGRESS])
     return config.stash[WATCH]

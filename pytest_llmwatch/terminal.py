@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,10 @@ def start_progress(config: pytest.Config) -> Progress | None:
     if reporter is None:
         return None
     live = reporter.isatty and sys.platform != "win32"
+    draw = _live_line(reporter)
     progress = Progress(
-        show=_live_line(reporter) if live else _heartbeat(reporter),
+        show=draw if live else _heartbeat(reporter),
+        hide=functools.partial(draw, "") if live else _nothing,
         interval=LIVE_SECONDS if live else HEARTBEAT_SECONDS,
     )
     progress.start()
@@ -37,10 +40,15 @@ def _live_line(reporter: TerminalReporter) -> Callable[[str], None]:
     file = reporter._tw._file
 
     def show(text: str) -> None:
-        file.write(f"\0337\r\n\033[2K{text}\0338")
+        # Make sure that there is a line below (it may scroll), remember the place, draw, come back.
+        file.write(f"\033D\033[A\0337\033[B\r\033[2K{text}\0338")
         file.flush()
 
     return show
+
+
+def _nothing() -> None:
+    """A line that was printed stays."""
 
 
 def _heartbeat(reporter: TerminalReporter) -> Callable[[str], None]:
@@ -55,6 +63,6 @@ def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
     """The one section, in runs that used us."""
     lines = lines_of(Summary(entries=tuple(entries), flag=settings.record_flag(reporter.config)))
     if lines:
-        reporter.section("llmwatch")
+        reporter.write_sep("=", "llmwatch")
         for line in lines:
             reporter.write_line(line)

@@ -146,6 +146,11 @@ def load(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise YamlProblem(error.problem or str(error), line) from error
+    except yaml.reader.ReaderError as error:
+        line = text.encode("utf-8", "surrogateescape").count(b"\n", 0, error.position) + 1
+        raise YamlProblem(f"a character that YAML does not allow ({error.reason})", line) from error
+    except UnicodeEncodeError as error:
+        raise YamlProblem("bytes that are no UTF-8", text.count("\n", 0, error.start) + 1) from error
     except yaml.YAMLError as error:
         raise YamlProblem(str(error).split("\n")[0], None) from error
 

@@ -31,8 +31,8 @@ ORDERS = {"A-1001": "shipped on Monday", "A-1002": "waiting for payment"}
 
 
 def client() -> OpenAI:
-    """A client of the server in MODEL_BASE_URL, or of the SDK's own; a replay needs no key, but the SDK insists on one."""
-    return OpenAI(base_url=os.environ.get("MODEL_BASE_URL"), api_key=os.environ.get("OPENAI_API_KEY", "none"))
+    """A client of MODEL_BASE_URL, else of the SDK's own server; the SDK insists on a key, a replay does not."""
+    return OpenAI(base_url=os.environ.get("MODEL_BASE_URL") or None, api_key=os.environ.get("OPENAI_API_KEY") or "none")
 
 
 def conversation(question: str) -> list[dict]:

@@ -1,7 +1,7 @@
 """The support desk of a demo shop: answers about returns and refunds, in English and in Japanese.
 
-An answer is computed from the prompt alone, so the same conversation gets the same words. It
-reads a request as parsed and says a `Completion`; how that goes over the wire is written elsewhere.
+An answer is computed from the prompt alone, so the same conversation gets the same words. A parsed request goes in, a
+`Completion` comes out; `chat_completions` writes it for the wire.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A demo model server that speaks OpenAI chat completions; it needs nothing but the standard library.
 
-It plays the support desk of a shop (`assistant`), in the words of the wire (`chat_completions`); here is the listening
-and the sending. The answer is computed from the prompt, so the same request is answered by the same bytes.
+It plays the support desk of a shop (`assistant`) in the words of the wire (`chat_completions`); this module listens and
+sends. The answer is computed from the prompt, so the same request is answered by the same bytes.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ __all__ = [
 
 
 class DemoServer:
-    """The model server on a free port of the loopback interface.
+    """The model server on the loopback interface, on a free port unless one is given.
 
     `base_url` is what an OpenAI client wants (with `/v1`), `origin` is the same without a path. `requests_served`
     counts everything that arrived, errors included. `pace` is the time in seconds between two pieces of a stream.
     After `stop`, connections are refused; another `start` serves on the same port again.
     """
 
-    def __init__(self, *, pace: float = 0.0) -> None:
+    def __init__(self, *, port: int = 0, pace: float = 0.0) -> None:
         self.requests_served = 0
         self._pace = pace
-        self._port = 0
+        self._port = port
         self._counting = threading.Lock()
         self._listener: _Listener | None = None
 

@@ -30,6 +30,7 @@ class Progress:
     """Counts live calls and shows them every so often, from a thread of its own, until it is closed."""
 
     show: Callable[[str], None]
+    hide: Callable[[], None]
     interval: float
     calls: int = 0
     retries: int = 0
@@ -44,18 +45,24 @@ class Progress:
 
     def count(self, exchange: Exchange) -> None:
         """A live request has ended."""
-        if retry_number(exchange.request):
-            self.retries += 1
-        else:
-            self.calls += 1
+        retried = bool(retry_number(exchange.request))
+        self.add(calls=not retried, retries=retried)
+
+    def add(self, *, calls: int, retries: int) -> None:
+        """What a worker reports of a whole test."""
+        self.calls += calls
+        self.retries += retries
 
     def close(self) -> None:
         """Stop showing."""
         self._over.set()
         if self._thread is not None:
             self._thread.join()
+        self.hide()
 
     def _run(self) -> None:
         while not self._over.wait(self.interval):
             elapsed = time.monotonic() - self._began
+            if not self.calls and not self.retries:
+                continue
             self.show(progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed))

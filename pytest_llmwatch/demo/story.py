@@ -1,0 +1,230 @@
+"""The main job from beginning to end, told with a real pytest: record, read, replay offline, edit a prompt, be refused."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .server import DemoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TextIO
+
+APP = "refund_bot/refund_bot.py"
+TEST = "refund_bot/test_refund_bot.py::test_a_used_phone_can_be_returned"
+CASSETTE = "refund_bot/cassettes/test_refund_bot/test_a_used_phone_can_be_returned.yaml"
+PROMPT_EDIT = ("Answer politely", "Answer briefly")
+REFUSAL = "No recording matches this request"
+SHOWN_LINES = 50
+TIMEOUT = 120.0
+
+# What would let the machine at hand, or a pytest around this command, govern the pytest inside. Keys go too: what is
+# told here must work without one. So do proxies, which would stand between a test and the server on this machine.
+FOREIGN_VARIABLES = re.compile(r"(?i:.*_API_KEY|OPENAI_.*|LLMWATCH_.*|MODEL_BASE_URL|.*_PROXY)|(?:PYTEST|COV)_.*")
+
+NO_OPENAI = """\
+The demo asks its model through the openai package, which is not installed here. Install it and try again:
+
+    {python} -m pip install openai
+"""
+NO_EXAMPLES = """\
+The example suite was not found in {places}. Install the package again, or run the command from a checkout.
+"""
+NEXT = """\
+That is the whole loop. In your own project:
+
+    mark a test with @pytest.mark.llm, or give it the argument llm_cassette
+    pytest path/to/test_bot.py --llm-record    asks the real model once (your key, your money)
+    git add path/to/cassettes                  the recordings belong to the tests
+    pytest                                     replays them: no key, no network, no cost
+
+After a prompt was changed on purpose, record its tests again and read the difference in the cassette.
+"""
+
+
+class WentOtherwise(Exception):
+    """A step did not end as the story says; the text says how."""
+
+
+def tell(out: TextIO) -> int:
+    """Tell the story; 0 when everything went as told, 1 otherwise."""
+    # A console that cannot show Japanese shows question marks instead of a traceback.
+    if hasattr(out, "reconfigure"):
+        out.reconfigure(errors="replace")
+    if importlib.util.find_spec("openai") is None:
+        print(NO_OPENAI.format(python=Path(sys.executable).name), file=out)
+        return 1
+    places = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples")
+    examples = next((place for place in places if (place / APP).is_file()), None)
+    if examples is None:
+        print(NO_EXAMPLES.format(places=" or ".join(map(str, places))), file=out)
+        return 1
+    # Windows keeps a folder that a dying process still has open; the operating system clears it away later.
+    with tempfile.TemporaryDirectory(prefix="llmwatch-demo-", ignore_cleanup_errors=True) as temporary:
+        stage = Stage(out=out, folder=Path(temporary).resolve())
+        stage.set_up(examples)
+        try:
+            perform(stage)
+        except WentOtherwise as problem:
+            stage.say(f"The demo did not go as it should: {problem}")
+            return 1
+    return 0
+
+
+def perform(stage: Stage) -> None:
+    """The five steps.
+
+    Raises:
+        WentOtherwise: one of them did not end as it should.
+    """
+    with DemoServer() as server:
+        stage.title("1. Record: the tests ask a model")
+        stage.say(
+            f"A small model server runs on this machine, at {server.base_url}. The tests ask it; it needs no key."
+        )
+        recorded = stage.pytest("--llm-record", base_url=server.base_url)
+        stage.expect(recorded.code == 0, "the recording run failed")
+        stage.expect(server.requests_served > 0, "the tests did not reach the model server")
+
+    stage.title("2. Read: what was recorded")
+    cassette = stage.read(CASSETTE)
+    stage.show(cassette, of=CASSETTE)
+
+    stage.title("3. Replay: the server is gone, the tests pass")
+    stage.say(f"The server was stopped after {server.requests_served} requests: nothing answers at that address now.")
+    replayed = stage.pytest(base_url=server.base_url)
+    stage.expect(replayed.code == 0, "the replay failed")
+
+    stage.title("4. Edit a prompt: the old answer is not used for it")
+    stage.say(f"In {APP}, “{PROMPT_EDIT[0]}” becomes “{PROMPT_EDIT[1]}”.")
+    stage.edit(APP, *PROMPT_EDIT)
+    edited = stage.pytest(TEST, base_url=server.base_url)
+    stage.expect(edited.code != 0, "the test with the edited prompt passed")
+    stage.expect(REFUSAL in edited.output, "the test with the edited prompt failed for another reason")
+    stage.expect(stage.read(CASSETTE) == cassette, "the replay wrote to the cassette")
+
+    stage.title("5. What to type next")
+    stage.say(f"The test failed, as it should: nobody has seen what the model says to that prompt.\n\n{NEXT}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How a pytest run ended, and what it printed."""
+
+    code: int
+    output: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A copy of the example suite without its cassettes, and where to print."""
+
+    out: TextIO
+    folder: Path
+
+    def set_up(self, examples: Path) -> None:
+        """Copy the suite and give it settings of its own, so that those of a project around it do not count."""
+        unwanted = shutil.ignore_patterns("cassettes", "__pycache__", ".*")
+        shutil.copytree(examples, self.folder, ignore=unwanted, dirs_exist_ok=True)
+        (self.folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
+
+    def title(self, text: str) -> None:
+        """Announce a step."""
+        self.say(f"\n{text}\n{'=' * len(text)}\n")
+
+    def say(self, text: str) -> None:
+        """Print at once, so that it stands before what a process prints."""
+        print(text, file=self.out, flush=True)
+
+    def expect(self, as_told: bool, otherwise: str) -> None:  # noqa: FBT001 - reads like an assert
+        """Go on only if the story does.
+
+        Raises:
+            WentOtherwise: it does not.
+        """
+        if not as_told:
+            raise WentOtherwise(otherwise)
+
+    def read(self, name: str) -> str:
+        """The text of a file of the suite.
+
+        Raises:
+            WentOtherwise: there is none.
+        """
+        try:
+            return (self.folder / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            raise WentOtherwise(f"there is no file {name}") from None
+
+    def show(self, text: str, *, of: str) -> None:
+        """Print the beginning of a file."""
+        lines = text.splitlines()
+        more = len(lines) - SHOWN_LINES
+        self.say(f"{of}:\n")
+        self.say(textwrap.indent("\n".join(lines[:SHOWN_LINES]), "    "))
+        self.say(f"    … and {more} more lines\n" if more > 0 else "")
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace words in a file of the suite.
+
+        Raises:
+            WentOtherwise: the words are not there.
+        """
+        text = self.read(name)
+        self.expect(old in text, f"{name} does not say {old!r}")
+        (self.folder / name).write_text(text.replace(old, new), encoding="utf-8")
+
+    def pytest(self, *arguments: str, base_url: str) -> Run:
+        """Run pytest on the suite and print what it prints as it comes."""
+        command = ["-m", "pytest", "-q", *arguments]
+        self.say(f"$ {' '.join(['python', *command])}\n")
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            cwd=self.folder,
+            env=self.environment(base_url),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+        )
+        with process, killed_after(TIMEOUT, process):
+            lines = []
+            for line in process.stdout or ():
+                lines.append(line)
+                print(f"    {line}", end="", file=self.out, flush=True)
+        self.say("")
+        return Run(code=process.returncode, output="".join(lines))
+
+    def environment(self, base_url: str) -> dict[str, str]:
+        """What a run sees of the environment."""
+        kept = {name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.fullmatch(name)}
+        return kept | {
+            "MODEL_BASE_URL": base_url,
+            "COLUMNS": str(min(shutil.get_terminal_size().columns, 124) - 4),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONIOENCODING": "utf-8",
+        }
+
+
+@contextlib.contextmanager
+def killed_after(seconds: float, process: subprocess.Popen[str]) -> Iterator[None]:
+    """Kill a process that takes longer than that."""
+    timer = threading.Timer(seconds, process.kill)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
