@@ -45,9 +45,11 @@ class FixtureRecording:
         if self._teardown is not None:
             self._teardown.__exit__(None, None, None)
             self._teardown = None
-            if self.scope.recording.made > self.scope.written:
-                self.scope.exists = self.scope.exists or self.scope.written > 0
-                self._write()
+        if self.scope.recording.made > self.scope.written:
+            self.scope.exists = self.scope.exists or self.scope.written > 0
+            self._write()
+        else:
+            self.watch.fixture_entries.append(self.watch.entry_of(self.scope, "leave", self.scope.path))
 
     def _write(self) -> None:
         self.watch.fixture_entries.append(self.watch.write(self.scope))
@@ -69,6 +71,7 @@ def open_fixture(
     mode = watch.mode if turn.is_first else "new"
     try:
         scope = watch.open(name, path, _any_item(request), {}, mode)
+        scope.is_fixture = True
     except BaseException:
         turn.done()
         raise

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .reports.progress import Progress
     from .reports.summary import Entry
     from .watch import Watch
-    from .write_policy import Mode
 
 WATCH = pytest.StashKey["Watch"]()
 MODE = pytest.StashKey["Mode"]()

@@ -26,7 +26,7 @@ from .recording import Recording
 from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
-from .write_policy import Mode, Outcome, decide
+from .write_policy import Mode, Outcome, Write, decide
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +45,7 @@ class Scope:
     recording: Recording
     path: Path
     exists: bool
+    is_fixture: bool = False
     outcome: Outcome = "passed"
     written: int = 0
     refusals_shown: int = 0
@@ -189,13 +190,14 @@ class Watch:
         if decision in ("replace", "remove"):
             store.remove(pending)
         scope.written = recording.made
-        return self._entry(scope, decision, pending if decision == "keep beside" else scope.path)
+        return self.entry_of(scope, decision, pending if decision == "keep beside" else scope.path)
 
     def _text(self, scope: Scope) -> str:
         facts = recorded_facts(scope.path.parent)
         return dump(Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts))
 
-    def _entry(self, scope: Scope, decision: str, path: Path) -> Entry:
+    def entry_of(self, scope: Scope, decision: Write, path: Path) -> Entry:
+        """What a recording did, as it travels on a report."""
         recording = scope.recording
         replayed, made, refused = recording.replayed, recording.made, len(recording.refusals)
         return Entry(
@@ -206,7 +208,7 @@ class Watch:
             retries=recording.retries,
             write=decision,
             path=self.shown(path),
-            missing=not scope.exists,
+            is_fixture=scope.is_fixture,
         )
 
     def interrupted(self) -> list[Entry]:

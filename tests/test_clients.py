@@ -342,7 +342,7 @@ def test_a_stream_that_broke_breaks_again_with_the_same_error_after_the_same_tex
 
     lines = noted(project)
     assert lines[:3] == lines[3:]
-    assert [line.split(" | ")[0] for line in lines[:3]] == ["one two ", "one two ", ""]
+    assert [line.split(" | ")[0] for line in lines[:3]] == ["one two t", "one two t", ""]
     assert recorded(project, "test_stream")[0].failure.kind == "cut"
     assert b"two" in recorded(project, "test_stream")[0].response.body
 

@@ -1,4 +1,4 @@
-"""The main job from beginning to end, told with a real pytest: record, read, replay offline, edit a prompt, be refused."""
+"""The main job, told with a real pytest: record, read, replay offline, edit a prompt, be refused."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ import textwrap
 import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from .server import DemoServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import TextIO
 
 APP = "refund_bot/refund_bot.py"
 TEST = "refund_bot/test_refund_bot.py::test_a_used_phone_can_be_returned"
@@ -216,6 +215,8 @@ class Stage:
             "COLUMNS": str(min(shutil.get_terminal_size().columns, 124) - 4),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONIOENCODING": "utf-8",
+            # What plugins that happen to be installed here deprecate is no part of the story.
+            "PYTHONWARNINGS": "ignore",
         }
 
 

@@ -6,6 +6,7 @@ things vcrpy leaves out (see the package).
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from http.client import HTTPException, IncompleteRead
 from typing import TYPE_CHECKING, Any
@@ -37,25 +38,59 @@ def patches() -> Iterator[tuple[object, str, object]]:
 
 @functools.wraps(vcr_request)
 def request(connection: Any, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-    """Take the request; urllib3's options (`preload_content` ...) are kept for a real one."""
+    """Take the request and send it: urllib expects a refused connection here, not at `getresponse`.
+
+    urllib3's options (`preload_content` ...) are kept for a real connection.
+    """
     connection._llmwatch_options = options
     vcr_request(connection, method, url, body, headers)
+    if isinstance(connection.cassette, Switchboard):
+        connection._llmwatch_begun = _open(connection)
+        _begin(connection, *connection._llmwatch_begun)
 
 
 @functools.wraps(vcr_getresponse)
 def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
-    """Answer from the recording, or send the request and record what comes."""
+    """Answer from the recording, or record what comes."""
     if not isinstance(connection.cassette, Switchboard):
         return vcr_getresponse(connection, *args, **kwargs)  # somebody else's cassette is in force
-    transfer = connection.cassette.open(_request_of(connection._vcr_request))
+    begun = connection.__dict__.pop("_llmwatch_begun", None)
+    if begun is None:  # put together by putrequest, putheader and endheaders: complete only now
+        begun = _open(connection)
+        _begin(connection, *begun)
+    [transfer] = begun
     if transfer is None:
-        _send(connection, connection.__dict__.get("_llmwatch_options", {}))
         return connection.real_connection.getresponse()
     if transfer.is_live:
-        _make(connection, transfer)
-    else:
-        _raise_recorded(transfer)
+        _receive(connection, transfer)
     return _play(connection, transfer)
+
+
+def _open(connection: Any) -> tuple[Transfer | None]:
+    """The transfer of a request, boxed: `None` in the box is a request that is not ours."""
+    return (connection.cassette.open(_request_of(connection._vcr_request)),)
+
+
+def _begin(connection: Any, transfer: Transfer | None) -> None:
+    options = connection.__dict__.get("_llmwatch_options", {})
+    if transfer is None:
+        _send(connection, options)
+    elif transfer.is_live:
+        with _noting_failure(transfer):
+            _send(connection, {**options, "preload_content": False} if "preload_content" in options else options)
+    else:
+        _raise_recorded(connection, transfer)
+
+
+@contextlib.contextmanager
+def _noting_failure(transfer: Transfer) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if _is_transfer_error(error):
+            transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
+            transfer.finish(None)
+        raise
 
 
 def _request_of(request: Any) -> Request:
@@ -86,15 +121,10 @@ def _send(connection: Any, options: dict[str, Any]) -> None:
         )
 
 
-def _make(connection: Any, transfer: Transfer) -> None:
-    try:
-        options = connection.__dict__.get("_llmwatch_options", {})
-        _send(connection, {**options, "preload_content": False} if "preload_content" in options else options)
+def _receive(connection: Any, transfer: Transfer) -> None:
+    transfer.failure = None  # urllib3 looks for an answer even where sending ended in a broken pipe
+    with _noting_failure(transfer):
         real = connection.real_connection.getresponse()
-    except (OSError, HTTPException) as error:
-        transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
-        transfer.finish(None)
-        raise
     pieces = b"".join(_pieces_of(real, transfer))
     headers: Headers = tuple((str(name), str(value)) for name, value in real.headers.items())
     response = {
@@ -120,6 +150,9 @@ def _pieces_of(real: Any, transfer: Transfer) -> Iterator[bytes]:
         for piece in stream:
             transfer.chunk_came()
             yield piece
+        # `read1` of http.client ends quietly, whatever the content length said.
+        if not hasattr(real, "stream") and real.length:
+            transfer.failure = TransferFailure(kind="cut", message=f"{real.length} more bytes expected")
     except IncompleteRead as error:
         yield error.partial
         transfer.failure = TransferFailure(kind="cut", message=str(error))
@@ -140,18 +173,26 @@ def _kind_of(error: Exception) -> FailureKind:
     return "connect" if is_refusal and "Broken" not in type(error).__name__ else "cut"
 
 
-def _error_of(failure: TransferFailure) -> Exception:
+def _error_of(connection: Any, failure: TransferFailure) -> Exception:
     if failure.kind == "timeout":
         return TimeoutError(failure.message)
     if failure.kind == "connect":
-        return ConnectionRefusedError(failure.message)
+        return _refusal(connection, failure.message)
     return ConnectionResetError(failure.message)
 
 
-def _raise_recorded(transfer: Transfer) -> None:
+def _refusal(connection: Any, message: str) -> Exception:
+    if _is_of_urllib3(connection):
+        from urllib3.exceptions import NewConnectionError
+
+        return NewConnectionError(connection, message)
+    return ConnectionRefusedError(message)
+
+
+def _raise_recorded(connection: Any, transfer: Transfer) -> None:
     answer = transfer.answer
     if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
-        raise _error_of(answer.failure)
+        raise _error_of(connection, answer.failure)
 
 
 def _play(connection: Any, transfer: Transfer) -> Any:
@@ -176,8 +217,12 @@ class _PlayedResponse(VCRHTTPResponse):  # type: ignore[misc]  # vcrpy has no ty
 
 
 def _cut_error(connection: object, failure: TransferFailure) -> Exception:
-    if any(base.__module__.startswith("urllib3.") for base in type(connection).__mro__):
+    if _is_of_urllib3(connection):
         from urllib3.exceptions import ProtocolError
 
         return ProtocolError(f"Connection broken: {failure.message}")
     return IncompleteRead(b"")
+
+
+def _is_of_urllib3(connection: object) -> bool:
+    return any(base.__module__.startswith("urllib3.") for base in type(connection).__mro__)

@@ -25,7 +25,7 @@ class Entry(TypedDict):
     retries: int
     write: str
     path: str
-    missing: bool
+    is_fixture: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,28 +47,42 @@ def kind_of(*, replayed: int, made: int, refused: int) -> Kind:
 
 def lines_of(summary: Summary) -> list[str]:
     """The section's lines; none for a run that made no model call and wrote nothing."""
-    entries = summary.entries
-    busy = [entry for entry in entries if entry["kind"] != "no calls" or entry["write"] != "leave"]
+    busy = [entry for entry in summary.entries if entry["kind"] != "no calls" or entry["write"] != "leave"]
     if not busy:
         return []
-    counts = Counter(entry["kind"] for entry in busy)
-    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "refused"]
-    named = [f"{counts[kind]} {kind}" for kind in kinds if counts[kind]]
-    lines = [", ".join(named)] if named else []
-    lines.append(_calls(entries))
-    lines += _writes(entries)
+    entries = [entry for entry in busy if not entry["is_fixture"]]
+    fixtures = _merged([entry for entry in busy if entry["is_fixture"]])
+    lines = _kinds("test", entries) + _kinds("fixture", fixtures)
+    lines.append(_calls([*entries, *fixtures]))
+    lines += _writes(busy)
     lines += _advice(summary)
     return lines
+
+
+def _merged(entries: Iterable[Entry]) -> list[Entry]:
+    """Each fixture once, however many workers set it up: as the one that went furthest."""
+    merged: dict[str, Entry] = {}
+    for entry in entries:
+        held = merged.get(entry["test"], entry)
+        merged[entry["test"]] = max(held, entry, key=lambda one: (one["made"], one["replayed"]))
+    return list(merged.values())
+
+
+def _kinds(noun: str, entries: Iterable[Entry]) -> list[str]:
+    counts = Counter(entry["kind"] for entry in entries)
+    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "refused"]
+    named = [f"{counts[kind]} {kind}" for kind in kinds if counts[kind]]
+    return [f"{noun}s: {', '.join(named)}"] if named else []
 
 
 def _calls(entries: Iterable[Entry]) -> str:
     replayed = sum(entry["replayed"] for entry in entries)
     made = sum(entry["made"] for entry in entries)
     retries = sum(entry["retries"] for entry in entries)
-    parts = [f"{_count(replayed, 'call')} replayed"] if replayed else []
+    parts = [f"{replayed} replayed"] if replayed else []
     parts += [f"{_count(made, 'live request')}"] if made else []
     parts += [f"{_count(retries, 'retry', 'retries')} in the recordings"] if retries else []
-    return ", ".join(parts) or "no calls were answered"
+    return f"calls: {', '.join(parts) or 'none answered'}"
 
 
 def _writes(entries: Iterable[Entry]) -> list[str]:
