@@ -9,6 +9,7 @@ import pytest
 
 from . import settings
 from .errors import SettingError
+from .write_policy import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 WATCH = pytest.StashKey["Watch"]()
-MODE = pytest.StashKey["Mode"]()
+MODE = pytest.StashKey[Mode]()
 PROGRESS = pytest.StashKey["Progress | None"]()
 ENTRIES = pytest.StashKey["list[Entry]"]()
 COVERED_FIXTURES = pytest.StashKey[set[int]]()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
@@ -19,12 +20,12 @@ from pytest_llmwatch.cassette import parse
 KILLS = int(os.environ.get("LLMWATCH_KILLS", "12"))
 SEED = 20_261_123
 AT_ONCE = 4
-TESTS = 6
+TESTS = 12
 CALLS = 3
 
-# The client is the quickest one, so that most kills meet the recording and not the imports.
+# The file `started` marks the first call: nothing is at stake while pytest still imports its plugins.
 ASKS = f"""
-    import json, os, urllib.request
+    import json, os, pathlib, urllib.request
 
     import pytest
 
@@ -38,16 +39,19 @@ ASKS = f"""
     @pytest.mark.llm
     @pytest.mark.parametrize("number", range({TESTS}))
     def test_bot(number):
+        pathlib.Path("started").touch()
         for turn in range({CALLS}):
             ask(f"question {{number}}, turn {{turn}}")
 """
 QUICK = "[pytest]\naddopts = -p no:randomly -p no:syrupy -p no:asyncio -p no:hypothesispytest -p no:cacheprovider\n"
 
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups")
+
 
 @pytest.fixture
 def copies(tmp_path, provider):
     """As many copies of one recorded project as run at once."""
-    provider.answer_with(lambda _request: "the old answer " * 500)
+    provider.answer_with(lambda _request: "the old answer " * 2_000)
     copies = []
     for number in range(AT_ONCE):
         path = tmp_path / f"copy{number}"
@@ -58,11 +62,29 @@ def copies(tmp_path, provider):
         project.write_file("pytest.ini", QUICK)
         project.write(test_bot=ASKS)
         copies.append(project)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(lambda project: project.pytest("--llm-record").assert_outcomes(passed=TESTS), copies))
     yield copies
     for project in copies:
         project.close()
+
+
+def recording_time(project):
+    """How long a recording that nobody kills takes from its first call on."""
+    process = started_recording(project)
+    began = time.monotonic()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    return time.monotonic() - began
+
+
+def started_recording(project):
+    """A recording that has just begun to call the model."""
+    started = project.path / "started"
+    started.unlink(missing_ok=True)
+    process = project.popen("--llm-record")
+    while not started.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    return process
 
 
 def cassettes_of(project):
@@ -73,66 +95,63 @@ def leftovers_of(project):
     return [path for path in project.files() if path.endswith(".tmp")]
 
 
-def recorded_for(project):
-    """How long it takes to record, alone beside as many others as later."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        started = time.monotonic()
-        list(pool.map(lambda one: one.pytest("--llm-record").assert_outcomes(passed=TESTS), project))
-        return time.monotonic() - started
+def fate_of(old, new):
+    """`old` or `new` for a cassette that is whole, `broken` for any other."""
+    if new == old:
+        return "old"
+    try:
+        return "new" if new is not None and len(parse(new.decode(), "").exchanges) == CALLS else "broken"
+    except Exception:  # noqa: BLE001 - whatever is wrong with it
+        return "broken"
 
 
-def is_whole(content):
-    return len(parse(content.decode(), "a cassette").exchanges) == CALLS
-
-
-@pytest.mark.skipif(os.name == "nt", reason="process groups")
 def test_a_recording_killed_at_any_moment_leaves_the_old_or_the_new_cassette_whole(copies, provider):
     counter = count(1)
-    provider.answer_with(lambda _request: f"answer {next(counter)}, " * 500)
-    duration = recorded_for(copies)
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        list(pool.map(recording_time, copies))
+        provider.answer_with(lambda _request: f"answer {next(counter)}, " * 2_000)
+        durations = list(pool.map(recording_time, copies))
     chance = random.Random(SEED)
-    # Nothing is at stake before the first call: each copy learns by its first files when writing begins.
-    moments = [chance.uniform(0.3, duration) for _ in range(KILLS)]
+    moments = [chance.uniform(0, max(durations)) for _ in range(KILLS)]
 
     def kill_some(number):
-        project, broken, kept, replaced = copies[number], [], 0, 0
+        project, fates = copies[number], Counter()
         for moment in moments[number::AT_ONCE]:
             before = cassettes_of(project)
-            process = project.popen("--llm-record")
+            process = started_recording(project)
             time.sleep(moment)
             kill_group(process)
             process.communicate()
             after = cassettes_of(project)
-            kept += sum(after.get(path) == content for path, content in before.items())
-            replaced += sum(after.get(path) not in (content, None) for path, content in before.items())
-            broken += [(moment, path) for path, content in before.items() if path not in after]
-            broken += [
-                (moment, path)
-                for path, content in after.items()
-                if content != before.get(path) and not is_whole(content)
-            ]
-        return broken, kept, replaced
+            fates.update(fate_of(before.get(path), after.get(path)) for path in before | after)
+            fates["leftover"] += len(leftovers_of(project))
+        return fates
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = list(pool.map(kill_some, range(AT_ONCE)))
-    broken = [one for result in results for one in result[0]]
-    print(f"{KILLS} kills in 0.3 to {duration:.1f} s: {sum(result[1] for result in results)} cassettes kept,")
-    print(f"{sum(result[2] for result in results)} replaced, {len(broken)} broken")
+        fates = sum(pool.map(kill_some, range(AT_ONCE)), Counter())
+    print(f"{KILLS} kills within {max(durations):.1f} s of the first call: {dict(fates)}")
 
-    assert broken == []
-    for result in results[:1]:
-        assert result[1] + result[2] == len(moments[::AT_ONCE]) * TESTS
+    assert fates["broken"] == 0
+    assert fates["old"] + fates["new"] == KILLS * TESTS
+    assert fates["old"] > 0
+    assert fates["new"] > 0
+
+    project = copies[0]
+    recording_time(project)
+
+    assert leftovers_of(project) == []
+    assert len(cassettes_of(project)) == TESTS
 
 
 def test_what_a_killed_run_left_does_no_harm_and_the_next_recording_removes_it(copies):
     project = copies[0]
-    [first, *_others] = cassettes_of(project)
-    folder = project.path / first.rpartition("/")[0]
-    (folder / f".{first.rpartition('/')[2]}.k1ll3d00.tmp").write_text("llmwatch: 1\ninter", encoding="utf-8")
+    recording_time(project)
+    folder = project.path / "cassettes/test_bot"
+    leftover = project.write_file("cassettes/test_bot/.test_bot[0].yaml.k1ll3d00.tmp", "llmwatch: 1\ninter")
 
     project.pytest().assert_outcomes(passed=TESTS)
-    after_replay = leftovers_of(project)
-    project.pytest("--llm-record").assert_outcomes(passed=TESTS)
+    after_replay = list(folder.glob(".*.tmp"))
+    recording_time(project)
 
-    assert after_replay == [f"{first.rpartition('/')[0]}/.{first.rpartition('/')[2]}.k1ll3d00.tmp"]
+    assert after_replay == [leftover]
     assert leftovers_of(project) == []
