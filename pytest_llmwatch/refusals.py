@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+SHOWN_PAGES = 5
+
+
 def chain_of(error: BaseException) -> Iterator[BaseException]:
     """The error, all errors of its groups, their causes and contexts, each once."""
     seen: set[int] = set()
@@ -35,8 +38,15 @@ def page_of(error: BaseException | None, fresh: list[ReplayRefusal]) -> str | No
     found = [one for one in chain_of(error) if isinstance(one, ReplayRefusal)] if error else []
     refusals = list(dict.fromkeys([*found, *fresh]))
     if refusals:
-        return "\n\n".join(str(refusal) for refusal in refusals) + _aftermath(error, swallowed=not found)
+        return _joined(refusals) + _aftermath(error, swallowed=not found)
     return str(error) if isinstance(error, LLMWatchError) else None
+
+
+def _joined(refusals: list[ReplayRefusal]) -> str:
+    """Each page once; of many, the first few."""
+    pages = list(dict.fromkeys(str(refusal) for refusal in refusals))
+    more = [f"… and {len(pages) - SHOWN_PAGES} more requests were refused."] if len(pages) > SHOWN_PAGES else []
+    return "\n\n".join([*pages[:SHOWN_PAGES], *more])
 
 
 def _aftermath(error: BaseException | None, *, swallowed: bool) -> str:

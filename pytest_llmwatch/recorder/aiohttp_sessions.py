@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import hashlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from pytest_llmwatch.exchange import Exchange, TransferFailure
 
@@ -40,7 +41,8 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(real)
     async def request(session: Any, method: str, url: Any, **options: Any) -> Any:
-        transfer = board.open(await _request_of(session, method, url, options))
+        asked = await _request_of(session, method, url, options)
+        transfer = board.open(asked)
         if transfer is None:
             return await real(session, method, url, **options)
         _raise_recorded(transfer)
@@ -53,7 +55,7 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
                     transfer.finish(None)
                 raise
         if transfer.broken is not None:
-            response.content.set_exception(_error_of(transfer.broken))
+            response.content.set_exception(_error_of(transfer.broken, asked))
         return response
 
     return request
@@ -130,17 +132,27 @@ def _kind_of(error: Exception) -> FailureKind:
     return "connect" if "Connector" in type(error).__name__ else "cut"
 
 
-def _error_of(failure: TransferFailure) -> Exception:
+def _error_of(failure: TransferFailure, request: Request) -> Exception:
     import aiohttp
 
     if failure.kind == "timeout":
         return aiohttp.ServerTimeoutError(failure.message)
     if failure.kind == "connect":
-        return aiohttp.ClientConnectionError(failure.message)
+        return _refusal(failure.message, request)
     return aiohttp.ClientPayloadError(failure.message)
+
+
+def _refusal(message: str, request: Request) -> Exception:
+    import aiohttp
+    from aiohttp.client_reqrep import ConnectionKey
+
+    parts = urlsplit(request.uri)
+    secure = parts.scheme == "https"
+    key = ConnectionKey(parts.hostname or "", parts.port, secure, True, None, None, None)  # noqa: FBT003
+    return aiohttp.ClientConnectorError(key, OSError(errno.ECONNREFUSED, message))
 
 
 def _raise_recorded(transfer: Transfer) -> None:
     answer = transfer.answer
     if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
-        raise _error_of(answer.failure)
+        raise _error_of(answer.failure, answer.request)
