@@ -2,14 +2,15 @@
 
     python benchmarks/replay.py [--rounds N] [--tests 300] [--folder FOLDER]
 
-Every contender runs the same suite, whole pytest processes taken in turn (A B C D A B C D ...); figures are medians of the
-ratios of CPU time within a round. The demo model server runs only while the cassettes are recorded.
+Every contender runs the same suite, whole pytest processes taken in turn (A B C D A B C D ...); figures are medians of
+the ratios of CPU time within a round. The demo model server runs only while the cassettes are recorded.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
 import statistics
 import sys
 import tempfile
@@ -20,7 +21,7 @@ from processes import REPOSITORY, cpu_of, environment, pytest_command
 
 sys.path.insert(0, str(REPOSITORY))
 
-from pytest_llmwatch.demo.server import DemoServer
+from pytest_llmwatch.demo.server import DemoServer, ReceivedRequest, Reply
 
 TESTS_IN_A_FILE = 30
 FEW, MANY = 1_000, 10_000
@@ -36,7 +37,7 @@ def client():
     return openai.OpenAI(base_url={base_url!r})
 """
 
-# The answers of the demo server, given from memory: what is left is pytest, the SDK and its HTTP client.
+# The very answers of the demo server, given from memory: what is left is pytest, the SDK and its HTTP client.
 IN_MEMORY_CLIENT = """
 import json
 from pathlib import Path
@@ -45,14 +46,11 @@ import httpx2
 import openai
 import pytest
 
-HERE = Path(__file__).parent
-PLAIN = (HERE / "plain.bin").read_bytes()
-STREAMED = (HERE / "streamed.bin").read_bytes()
+ANSWERS = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
 
 def answer(request):
-    if json.loads(request.content).get("stream"):
-        return httpx2.Response(200, headers={{"content-type": "text/event-stream"}}, content=STREAMED)
-    return httpx2.Response(200, headers={{"content-type": "application/json"}}, content=PLAIN)
+    kind, body = ANSWERS[request.content.decode()]
+    return httpx2.Response(200, headers={{"content-type": kind}}, content=body.encode())
 
 @pytest.fixture(scope="session")
 def client():
@@ -76,11 +74,11 @@ SUITE = """
 import pytest
 
 {mark}
-SYSTEM = {{"role": "system", "content": "You work at the support desk of a shop. Answer in one short paragraph, politely."}}
+SYSTEM = {{"role": "system", "content": "You work at the support desk of a shop. Answer in one short paragraph."}}
 
 @pytest.mark.parametrize("number", range({first}, {last}))
 def test_refund(client, number):
-    asked = [SYSTEM, {{"role": "user", "content": f"Order {{number}}: can I return a used phone, and when is my money back?"}}]
+    asked = [SYSTEM, {{"role": "user", "content": f"Order {{number}}: may I return a used phone? By when?"}}]
     first = client.chat.completions.create(model="gpt-5-mini", messages=asked)
     text = first.choices[0].message.content
     assert text
@@ -114,6 +112,20 @@ class Contender:
     conftest: str
 
 
+class KeepingServer(DemoServer):
+    """The demo server, which remembers what it answered: content type and body by request body."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answers: dict[str, tuple[str, str]] = {}
+
+    def serve(self, request: ReceivedRequest) -> Reply:
+        reply = super().serve(request)
+        headers = {name.lower(): value for name, value in reply.headers}
+        self.answers[request.body.decode()] = (headers["content-type"], b"".join(reply.pieces).decode())
+        return reply
+
+
 CONTENDERS = (
     Contender(
         name=OURS,
@@ -145,6 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=9, help="how often every contender runs (default: %(default)s)")
     parser.add_argument("--tests", type=int, default=300, help="tests in the suite (default: %(default)s)")
+    parser.add_argument("--many", type=int, default=MANY, help="calls of the longest cassette (default: %(default)s)")
     parser.add_argument("--folder", type=Path, help="keep environment and cassettes here, and use what is there")
     arguments = parser.parse_args()
     with contextlib.ExitStack() as stack:
@@ -152,9 +165,9 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         python = environment(folder, "openai>=3", "pytest-recording", "cassetter")
         suite = suite_in(folder, python, arguments.tests)
-        few, many = one_test_in(folder, python, FEW), one_test_in(folder, python, MANY)
+        few, many = one_test_in(folder, python, FEW), one_test_in(folder, python, arguments.many)
         print_suite(timed(suite, arguments.rounds), arguments)
-        print_one_test(timed({**few, **many}, arguments.rounds))
+        print_one_test(timed({**few, **many}, arguments.rounds), arguments.many)
 
 
 def suite_in(folder: Path, python: Path, tests: int) -> dict[str, tuple[list[str], Path]]:
@@ -186,14 +199,15 @@ def recorded(
     (folder / "pytest.ini").write_text("[pytest]\nmarkers = vcr\n", encoding="utf-8")
     for name, (text, facts) in files.items():
         (folder / name).write_text(text.format(mark=mark_for(contender, text), **facts), encoding="utf-8")
-    with DemoServer() as server:
+    with KeepingServer() as server:
+        live = LIVE_CLIENT if contender.recording is None else contender.conftest
+        (folder / "conftest.py").write_text(live.format(base_url=server.base_url), encoding="utf-8")
+        cpu_of([*command, contender.recording or "--verbose"], folder)
+        if not server.answers:
+            sys.exit(f"{contender.name} recorded nothing")
+    if contender.recording is None:
+        (folder / "answers.json").write_text(json.dumps(server.answers), encoding="utf-8")
         (folder / "conftest.py").write_text(contender.conftest.format(base_url=server.base_url), encoding="utf-8")
-        if contender.recording is None:
-            write_answers(folder, python, server)
-        else:
-            cpu_of([*command, contender.recording], folder)
-            if server.requests_served == 0:
-                sys.exit(f"{contender.name} recorded nothing")
     cpu_of(command, folder)
     (folder / "recorded").touch()
     return command, folder
@@ -202,19 +216,6 @@ def recorded(
 def mark_for(contender: Contender, text: str) -> str:
     """A decorator before a test, `pytestmark` elsewhere."""
     return contender.mark if text is SUITE else contender.mark.replace("pytestmark = ", "@")
-
-
-def write_answers(folder: Path, python: Path, server: DemoServer) -> None:
-    """Keep one plain and one streamed answer of the demo server as bytes."""
-    script = (
-        "import httpx2, pathlib, sys\n"
-        "question = 'Order 1: can I return a used phone, and when is my money back?'\n"
-        "for name, stream in (('plain', False), ('streamed', True)):\n"
-        "    asked = {'model': 'gpt-5-mini', 'messages': [{'role': 'user', 'content': question}], 'stream': stream}\n"
-        "    answer = httpx2.post(sys.argv[1] + '/chat/completions', json=asked, timeout=30)\n"
-        "    pathlib.Path(name + '.bin').write_bytes(answer.raise_for_status().content)\n"
-    )
-    cpu_of([str(python), "-c", script, server.base_url], folder)
 
 
 def timed(runs: dict[str, tuple[list[str], Path]], rounds: int) -> dict[str, list[float]]:
@@ -243,13 +244,13 @@ def print_suite(seconds: dict[str, list[float]], arguments: argparse.Namespace) 
     print_ratio("ours / cassetter", ratio(seconds, OURS, "cassetter"), None)
 
 
-def print_one_test(seconds: dict[str, list[float]]) -> None:
+def print_one_test(seconds: dict[str, list[float]], many: int) -> None:
     print("one test, all calls on one cassette")
     for name, used in seconds.items():
         print(f"  {name:27} {statistics.median(used):6.2f} s")
     print_ratio(f"ours / floor, {FEW:,} calls", ratio(seconds, f"{OURS} {FEW}", f"{FLOOR} {FEW}"), 1.3)
-    print_ratio(f"ours / floor, {MANY:,} calls", ratio(seconds, f"{OURS} {MANY}", f"{FLOOR} {MANY}"), 1.3)
-    print_ratio(f"ours, {MANY:,} calls / {FEW:,}", ratio(seconds, f"{OURS} {MANY}", f"{OURS} {FEW}"), MANY / FEW)
+    print_ratio(f"ours / floor, {many:,} calls", ratio(seconds, f"{OURS} {many}", f"{FLOOR} {many}"), 1.3)
+    print_ratio(f"ours, {many:,} calls / {FEW:,}", ratio(seconds, f"{OURS} {many}", f"{OURS} {FEW}"), 1.1 * many / FEW)
 
 
 def print_ratio(what: str, value: float, bar: float | None) -> None:

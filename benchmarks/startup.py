@@ -55,9 +55,7 @@ def print_added(added: list[float]) -> None:
     low, _, high = statistics.quantiles(added, n=4)
     value = statistics.median(added)
     verdict = "held" if value <= BAR_MS else "MISSED"
-    print(
-        f"added to pytest --collect-only: {value:.1f} ms of CPU, median of {len(added)} pairs (at most {BAR_MS}: {verdict})"
-    )
+    print(f"added: {value:.1f} ms of CPU, median of {len(added)} pairs (at most {BAR_MS}: {verdict})")
     print(f"half of the pairs lie between {low:.1f} and {high:.1f} ms")
 
 

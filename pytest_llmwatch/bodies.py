@@ -104,7 +104,8 @@ def canonical_body(body: bytes, content_type: str | None) -> JSON:
     kind = (content_type or "").split(";")[0].strip().lower()
     if kind == "multipart/form-data":
         return _multipart(body, content_type or "")
-    if kind == "application/x-www-form-urlencoded":
+    # urllib and curl call every body a form unless they are told otherwise.
+    if kind == "application/x-www-form-urlencoded" and body[:1] not in b"{[":
         return {"form": [[name, value] for name, value in sorted(parse_qsl(_text(body), keep_blank_values=True))]}
     try:
         return json_of(body)

@@ -12,7 +12,11 @@ from .turns import Turn, turn_of
 from .watch import Scope, Watch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
+
+    from .write_policy import Mode
 
 
 @dataclass(slots=True)
@@ -22,6 +26,7 @@ class FixtureRecording:
     watch: Watch
     scope: Scope
     turn: Turn
+    take_turn: Callable[[str], tuple[Turn, Scope | None]]
     _teardown: contextlib.AbstractContextManager[None] | None = field(default=None)
 
     def failed(self) -> None:
@@ -36,7 +41,9 @@ class FixtureRecording:
         self.turn.done()
 
     def begin_teardown(self) -> None:
-        """Calls from here on belong to the fixture again."""
+        """Calls from here on belong to the fixture again; of several workers, the first to come here makes them."""
+        self.turn, reopened = self.take_turn("teardown")
+        self.scope = reopened or self.scope
         self._teardown = self.watch.inside(self.scope)
         self._teardown.__enter__()
 
@@ -50,6 +57,7 @@ class FixtureRecording:
             self._write()
         else:
             self.watch.fixture_entries.append(self.watch.entry_of(self.scope, "leave", self.scope.path))
+        self.turn.done()
 
     def _write(self) -> None:
         self.watch.fixture_entries.append(self.watch.write(self.scope))
@@ -64,18 +72,27 @@ def open_fixture(
         UnreadableCassette: its file cannot be read.
     """
     path = cassette_paths.fixture_path(fixturedef, request)
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") if watch.mode != "replay" else None
-    turn = turn_of(run, path)
     name = f"{watch.shown(path)}::{fixturedef.argname}"
-    # Behind the first worker everything is there but what the teardown calls.
-    mode = watch.mode if turn.is_first else "new"
-    try:
-        scope = watch.open(name, path, _any_item(request), {}, mode)
+    item = _any_item(request)
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") if watch.mode != "replay" else None
+
+    def opened(turn: Turn, mode: Mode) -> Scope:
+        try:
+            scope = watch.open(name, path, item, {}, mode)
+        except BaseException:
+            turn.done()
+            raise
         scope.is_fixture = True
-    except BaseException:
-        turn.done()
-        raise
-    return FixtureRecording(watch=watch, scope=scope, turn=turn)
+        return scope
+
+    def take_turn(phase: str) -> tuple[Turn, Scope | None]:
+        """Our turn in this phase; behind another worker, a recording that has all that one got."""
+        turn = turn_of(run, path / phase)
+        return turn, None if turn.is_first else opened(turn, "new")
+
+    turn, behind = take_turn("set-up")
+    scope = behind or opened(turn, watch.mode)
+    return FixtureRecording(watch=watch, scope=scope, turn=turn, take_turn=take_turn)
 
 
 def _any_item(request: pytest.FixtureRequest) -> pytest.Item:

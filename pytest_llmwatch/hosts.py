@@ -61,7 +61,9 @@ def names_host(patterns: Iterable[str], uri: str) -> bool:
     except ValueError:
         port = None
     names = (host, f"{host}:{port}", f"[{host}]", f"[{host}]:{port}")
-    return any(fnmatchcase(name, pattern.lower()) for pattern in patterns for name in names)
+    # A bracket belongs to an IPv6 address here, not to a set of characters.
+    literal = [pattern.lower().replace("[", "[[]") for pattern in patterns]
+    return any(fnmatchcase(name, pattern) for pattern in literal for name in names)
 
 
 def _names_place(patterns: Iterable[str], uri: str) -> bool:

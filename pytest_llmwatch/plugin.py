@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,15 +45,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
     """Declare the flags, `--llm-record` only where no other package owns it, and write bare ones out."""
     group = parser.getgroup("llmwatch", "recording and replaying model calls (pytest-llmwatch)")
     text = "call the live model and refresh the cassettes of the selected tests; =new: only what is missing"
     options = {"choices": ("all", "new", "none"), "default": None, "metavar": "new"}
-    group.addoption("--llmwatch-record", dest="llmwatch_record", help=text, **options)
-    with contextlib.suppress(ValueError):  # pytest-mockllm has it; settings.record_flag names the other one
-        group.addoption("--llm-record", dest="llm_record", help=text, **options)
-    args[:] = settings.with_explicit_modes(args)
+    flags = settings.record_flags(early_config)
+    for flag in flags:
+        group.addoption(flag, dest=flag.strip("-").replace("-", "_"), help=text, **options)
+    args[:] = settings.with_explicit_modes(args, flags)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -30,6 +30,7 @@ IGNORED_QUERY = frozenset(
     | {f"x-goog-{name}" for name in ("signature", "credential", "date", "algorithm", "expires")}
 )
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
+CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 STEP = re.compile(r"\[(\*|\d+)\]|\.?(\*\*|\*|[^.\[\]]+)")
 
 
@@ -104,7 +105,10 @@ def request_key(request: Request, ignored: Iterable[IgnoredField] = ()) -> str:
 
 def key_of(target: str, body: JSON) -> str:
     """A key from a target and a significant body."""
-    return target + "\n" + json.dumps(_level(body), sort_keys=True, separators=(",", ":"))
+    text = CANONICAL.encode(body)
+    if ".0" in text or "e+" in text:  # only then may it hold a whole number written as a float
+        text = CANONICAL.encode(_level(body))
+    return target + "\n" + text
 
 
 def _level(value: JSON) -> JSON:

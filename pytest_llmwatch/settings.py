@@ -123,13 +123,17 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     return arguments
 
 
+def record_flags(config: pytest.Config) -> tuple[str, ...]:
+    """The flags that are ours: both, unless another package owns the short one."""
+    return ("--llmwatch-record",) if _is_foreign(config, "llm_record") else ("--llm-record", "--llmwatch-record")
+
+
 def record_flag(config: pytest.Config) -> str:
-    """The flag to name in messages: the short one, unless another package owns it."""
-    return "--llmwatch-record" if _is_foreign(config, "llm_record") else "--llm-record"
+    """The flag to name in messages."""
+    return record_flags(config)[0]
 
 
-def with_explicit_modes(args: list[str]) -> list[str]:
+def with_explicit_modes(args: list[str], flags: tuple[str, ...]) -> list[str]:
     """The arguments with a bare flag written out, so that it never takes the path that follows it."""
     end = args.index("--") if "--" in args else len(args)
-    bare = ("--llm-record", "--llmwatch-record")
-    return [f"{arg}=all" if arg in bare else arg for arg in args[:end]] + args[end:]
+    return [f"{arg}=all" if arg in flags else arg for arg in args[:end]] + args[end:]

@@ -145,12 +145,17 @@ class Watch:
         read = functools.partial(settings.setting_of, config=self.config, environ=os.environ, marker={})
         recorded, passing = read("record_hosts"), read("passthrough_hosts")
 
-        def route_of(request: Request) -> Route:
-            if names_host(recorded, request.uri):
+        @functools.lru_cache(maxsize=256)  # three dozen patterns, and an application asks few places many times
+        def route_to(uri: str) -> Route:
+            if names_host(recorded, uri):
                 return "watch"
-            if is_unstored(request.uri):
+            if is_unstored(uri):
                 return "unstored"
-            return "pass" if names_host(passing, request.uri) and not _claimed(request) else "watch"
+            return "pass" if names_host(passing, uri) else "watch"
+
+        def route_of(request: Request) -> Route:
+            route = route_to(request.uri)
+            return "watch" if route == "pass" and _claimed(request) else route
 
         return route_of
 

@@ -159,6 +159,8 @@ def _document(get_event: Any) -> Any:  # noqa: C901, PLR0912 - one loop over a d
     """Build the value from events without recursion."""
     import yaml
 
+    scalar, mapping, sequence = yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent
+    mapping_end, sequence_end = yaml.MappingEndEvent, yaml.SequenceEndEvent
     stack: list[tuple[Any, Any]] = []  # containers being filled, each with the key it stands under
     container: Any = None
     key: Any = None
@@ -168,18 +170,18 @@ def _document(get_event: Any) -> Any:  # noqa: C901, PLR0912 - one loop over a d
     while True:
         event = get_event()
         kind = type(event)
-        if kind is yaml.ScalarEvent:
+        if kind is scalar:
             value = event.value if event.implicit[1] and not event.implicit[0] else _resolved(event)
-        elif kind is yaml.MappingStartEvent or kind is yaml.SequenceStartEvent:
+        elif kind is mapping or kind is sequence:
             if len(stack) >= DEPTH_LIMIT:
                 raise _problem(f"nested more than {DEPTH_LIMIT} deep", event)
             _check_tag(event)
             stack.append((container, key))
             if container.__class__ is dict and not has_key:
                 raise _problem("a mapping or a list cannot be a key", event)
-            container, key, has_key = ({} if kind is yaml.MappingStartEvent else []), None, False
+            container, key, has_key = ({} if kind is mapping else []), None, False
             continue
-        elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+        elif kind is mapping_end or kind is sequence_end:
             value = container
             container, key = stack.pop()
             has_key = container.__class__ is dict

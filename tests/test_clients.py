@@ -534,7 +534,6 @@ def test_http_clients_used_by_hand_are_recorded_like_sdks(project, provider):
     record_then_replay(project, provider, tests=16)
 
     lines = noted(project)
-    print(lines)
     assert lines[:9] == lines[9:]
     assert [line.split(" | ")[0] for line in lines[:9]] == [
         "httpx",

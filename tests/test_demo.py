@@ -9,17 +9,19 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import FOREIGN_VARIABLES
 
 from pytest_llmwatch.demo import story
+from pytest_llmwatch.demo.server import DemoServer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 CLEAN = {name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.fullmatch(name)}
 
 
-def run(*arguments, cwd, env=None, isolated=()):
+def run(*arguments, cwd, env=None):
     return subprocess.run(
-        [sys.executable, *isolated, "-m", *arguments],
+        [sys.executable, "-m", *arguments],
         cwd=cwd,
         env=CLEAN | {"PYTHONIOENCODING": "utf-8"} | (env or {}),
         capture_output=True,
@@ -40,12 +42,30 @@ def examples(tmp_path):
     return copy
 
 
-def recordings_in(folder):
+def cassettes_in(folder):
     return {path.name: path.read_bytes() for path in folder.rglob("*.yaml")}
 
 
-def test_the_demo_records_replays_and_shows_how_an_edited_prompt_fails(tmp_path):
-    done = run("pytest_llmwatch", "demo", cwd=tmp_path)
+def said_in(folder):
+    """What was asked and answered, without the times, versions and ports that another recording changes."""
+    return {
+        name: [
+            (each["request"]["json"], each["response"].get("json", each["response"].get("text")))
+            for each in yaml.safe_load(content)["interactions"]
+        ]
+        for name, content in cassettes_in(folder).items()
+    }
+
+
+def test_the_demo_records_replays_and_refuses_an_edited_prompt_whatever_surrounds_it(tmp_path):
+    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n", encoding="utf-8")
+    (tmp_path / "conftest.py").write_text("raise SystemExit('this conftest.py was loaded')\n", encoding="utf-8")
+    address, folder = "http://127.0.0.1:1/v1", str(tmp_path)
+    around = {"PYTEST_ADDOPTS": "--no-such-option", "LLMWATCH_RECORD": "nonsense", "LLMWATCH_PASSTHROUGH_HOSTS": "*"}
+    around |= {"OPENAI_API_KEY": "sk-somebody", "OPENAI_BASE_URL": address, "MODEL_BASE_URL": address}
+    around |= {"HTTP_PROXY": address, "TMPDIR": folder, "TEMP": folder, "TMP": folder}
+
+    done = run("pytest_llmwatch", "demo", cwd=tmp_path, env=around)
 
     assert done.returncode == 0, done.stdout + done.stderr
     said = [
@@ -70,38 +90,16 @@ def test_the_demo_records_replays_and_shows_how_an_edited_prompt_fails(tmp_path)
         assert found, f"{pattern} is not in what follows:\n{done.stdout[place:]}"
         place = found.end()
     assert done.stderr == ""
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_settings_around_the_demo_do_not_change_it(tmp_path):
-    (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --no-such-option\n")
-    (tmp_path / "conftest.py").write_text("raise SystemExit('this conftest.py was loaded')\n")
-    around = {
-        "PYTEST_ADDOPTS": "--no-such-option",
-        "LLMWATCH_RECORD": "nonsense",
-        "LLMWATCH_PASSTHROUGH_HOSTS": "*",
-        "OPENAI_API_KEY": "sk-somebody",
-        "OPENAI_BASE_URL": "http://127.0.0.1:1/v1",
-        "MODEL_BASE_URL": "http://127.0.0.1:1/v1",
-        "HTTP_PROXY": "http://127.0.0.1:1",
-        "TMPDIR": str(tmp_path),
-        "TEMP": str(tmp_path),
-        "TMP": str(tmp_path),
-    }
-
-    done = run("pytest_llmwatch", "demo", cwd=tmp_path, env=around)
-
-    assert done.returncode == 0, done.stdout + done.stderr
     assert "sk-somebody" not in done.stdout
+    assert {path.name for path in tmp_path.iterdir()} == {"pytest.ini", "conftest.py"}
 
 
-def test_a_story_that_goes_otherwise_says_so_and_fails(tmp_path, examples, monkeypatch):
+def test_a_story_that_goes_otherwise_says_so_and_fails(examples):
     bot = examples / "refund_bot" / "test_refund_bot.py"
     bot.write_text(bot.read_text(encoding="utf-8").replace("14 days", "15 days"), encoding="utf-8")
-    monkeypatch.setattr(story, "__file__", str(tmp_path / "story.py"))
     out = io.StringIO()
 
-    assert story.tell(out) == 1
+    assert story.tell(out, examples) == 1
 
     assert "The demo did not go as it should: the recording run failed" in out.getvalue()
 
@@ -119,29 +117,19 @@ def test_without_the_openai_package_the_demo_says_what_to_install(tmp_path):
 
 
 def test_the_examples_replay_without_a_key_and_without_a_server(examples):
-    before = recordings_in(examples)
+    before = cassettes_in(examples)
 
     done = run("pytest", "-p", "no:randomly", cwd=examples)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert "5 replayed" in done.stdout
-    assert recordings_in(examples) == before
+    assert cassettes_in(examples) == before
 
 
 def test_the_recordings_of_the_examples_are_what_the_demo_model_says(examples):
-    def told(name, text):
-        facts = (
-            r"^  (at|commit|dirty|python|pytest-llmwatch): .*\n|^  sdks:\n(    .*\n)*|^  times:\n(    .*\n)*|:\d+/v1/"
-        )
-        versions = r"^ +(x-stainless-package-version): .*\n"
-        return name, re.sub(f"{facts}|{versions}", "", text.decode(), flags=re.MULTILINE)
-
-    before = recordings_in(examples)
-    with story.DemoServer() as server:
+    before = said_in(examples)
+    with DemoServer() as server:
         done = run("pytest", "--llm-record", cwd=examples, env={"MODEL_BASE_URL": server.base_url})
 
     assert done.returncode == 0, done.stdout + done.stderr
-    after = recordings_in(examples)
-    assert {told(*pair)[1].partition("interactions:")[2] for pair in after.items()} == {
-        told(*pair)[1].partition("interactions:")[2] for pair in before.items()
-    }
+    assert said_in(examples) == before

@@ -57,16 +57,22 @@ class WentOtherwise(Exception):
     """A step did not end as the story says; the text says how."""
 
 
-def tell(out: TextIO) -> int:
-    """Tell the story; 0 when everything went as told, 1 otherwise."""
+def tell(out: TextIO, examples: Path | None = None) -> int:
+    """Tell the story; 0 when everything went as told, 1 otherwise.
+
+    Args:
+        out: Where to print.
+        examples: The folder with the example suite; without it, the one that came with the package.
+    """
     # A console that cannot show Japanese shows question marks instead of a traceback.
     if hasattr(out, "reconfigure"):
         out.reconfigure(errors="replace")
     if importlib.util.find_spec("openai") is None:
         print(NO_OPENAI.format(python=Path(sys.executable).name), file=out)
         return 1
+    # In a wheel the suite lies beside this file, in a checkout at the top.
     places = (Path(__file__).parent / "examples", Path(__file__).parents[2] / "examples")
-    examples = next((place for place in places if (place / APP).is_file()), None)
+    examples = examples or next((place for place in places if (place / APP).is_file()), None)
     if examples is None:
         print(NO_EXAMPLES.format(places=" or ".join(map(str, places))), file=out)
         return 1

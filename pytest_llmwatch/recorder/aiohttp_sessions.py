@@ -55,10 +55,20 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
                     transfer.finish(None)
                 raise
         if transfer.broken is not None:
-            response.content.set_exception(_error_of(transfer.broken, asked))
+            _break(response, _error_of(transfer.broken, asked))
         return response
 
     return request
+
+
+def _break(response: Any, error: Exception) -> None:
+    """Let a body that ended early end early for the application too, however it reads."""
+
+    async def read(*_args: object, **_options: object) -> None:
+        raise error
+
+    response.content.set_exception(error)
+    response.read = response.text = response.json = read
 
 
 def _url_of(session: Any, url: object) -> object:

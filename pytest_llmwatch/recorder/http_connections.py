@@ -19,7 +19,7 @@ from pytest_llmwatch.exchange import Exchange, TransferFailure
 from .switchboard import Switchboard, plain_request, playable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_llmwatch.exchange import FailureKind, Headers, Request
 
@@ -207,21 +207,26 @@ def _play(connection: Any, transfer: Transfer) -> Any:
 class _PlayedResponse(VCRHTTPResponse):  # type: ignore[misc]  # vcrpy has no types
     """A played response that can end as the recorded one ended."""
 
-    breaks_with: Exception | None = None
+    breaks_with: Callable[[bytes], Exception] | None = None
 
-    def read(self, *args: Any, **kwargs: Any) -> bytes:
-        data: bytes = super().read(*args, **kwargs)
-        if self.breaks_with is not None and not data:
-            raise self.breaks_with
+    def read(self, amt: int | None = None, **kwargs: Any) -> bytes:
+        data: bytes = super().read(amt, **kwargs)
+        if self.breaks_with is not None and (amt is None or not data):
+            raise self.breaks_with(data)
         return data
 
+    def close(self) -> None:
+        # A `with` block ends by what this returns: vcrpy's `True` swallows every exception raised in the block.
+        super().close()
 
-def _cut_error(connection: object, failure: TransferFailure) -> Exception:
+
+def _cut_error(connection: object, failure: TransferFailure) -> Callable[[bytes], Exception]:
+    """What is raised after the last byte, given what the reader has not seen yet."""
     if _is_of_urllib3(connection):
         from urllib3.exceptions import ProtocolError
 
-        return ProtocolError(f"Connection broken: {failure.message}")
-    return IncompleteRead(b"")
+        return lambda _rest: ProtocolError(f"Connection broken: {failure.message}")
+    return IncompleteRead
 
 
 def _is_of_urllib3(connection: object) -> bool:

@@ -10,7 +10,7 @@ from vcr.stubs.httpx_stubs import vcr_handle_async_request, vcr_handle_request
 
 from pytest_llmwatch.exchange import Exchange, TransferFailure
 
-from .switchboard import plain_request
+from .switchboard import plain_request, playable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -48,7 +48,8 @@ def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[
         transfer = board.open(_request_of(request))
         if transfer is None:
             return real(transport, request)
-        _raise_recorded(transfer, httpx, request)
+        if not transfer.is_live:
+            return _replayed(transfer, httpx, request)
         with board.carrying(transfer):
             try:
                 response = stub(transport, request)
@@ -76,7 +77,8 @@ def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable
         transfer = board.open(_request_of(request))
         if transfer is None:
             return await real(transport, request)
-        _raise_recorded(transfer, httpx, request)
+        if not transfer.is_live:
+            return _replayed(transfer, httpx, request)
         with board.carrying(transfer):
             try:
                 response = await stub(transport, request)
@@ -109,10 +111,21 @@ def _error_of(httpx: Any, failure: TransferFailure, request: object) -> Exceptio
     return error
 
 
-def _raise_recorded(transfer: Transfer, httpx: Any, request: object) -> None:
+def _replayed(transfer: Transfer, httpx: Any, request: object) -> Any:
+    """The recorded response, or the recorded failure raised. vcrpy's stub would build a request of its own first."""
     answer = transfer.answer
-    if isinstance(answer, Exchange) and answer.response is None and answer.failure is not None:
+    assert isinstance(answer, Exchange)
+    if answer.response is None and answer.failure is not None:
         raise _error_of(httpx, answer.failure, request)
+    played = playable(answer)
+    message = played["status"]["message"]
+    response = httpx.Response(
+        played["status"]["code"],
+        headers=[(name, value) for name, values in played["headers"].items() for value in values],
+        stream=httpx.ByteStream(played["body"]["string"]),  # `content` would close the response at once
+        extensions={"reason_phrase": message.encode("ascii")} if message else None,
+    )
+    return _with_end(response, transfer, httpx, request)
 
 
 def _with_end(response: Any, transfer: Transfer, httpx: Any, request: object) -> Any:
