@@ -123,7 +123,8 @@ def parse(text: str, path: str) -> Cassette:
         try:
             exchanges.append(_exchange_in(item))
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-            problem = f"interactions[{place}] cannot be read: {type(error).__name__}: {error}"
+            said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+            problem = f"interactions[{place}] cannot be read: {said}"
             raise UnreadableCassette(path, problem, line=_line_of(place, text)) from error
     recorded = document.get("recorded")
     return Cassette(

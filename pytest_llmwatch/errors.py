@@ -54,7 +54,7 @@ class UnreadableCassette(LLMWatchError):
         place = f"{path}, line {line}" if line else path
         super().__init__(
             f"{place}: {problem}\n"
-            "The file was left as it is. Restore it (git checkout), or delete it and record it again with --llm-record."
+            "The file was left as it is. Restore it (git checkout), or delete it and record the test again."
         )
         self.path = path
         self.line = line

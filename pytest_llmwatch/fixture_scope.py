@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,6 @@ from .turns import Turn, turn_of
 from .watch import Scope, Watch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pytest
 
     from .write_policy import Mode

@@ -163,6 +163,13 @@ class Recording:
         return replayed + sum(bool(retry_number(one.request)) for one in self._live)
 
     @property
+    def error_statuses(self) -> list[int]:
+        """The error statuses that live calls ended with, each once."""
+        live = [(one.key, one.exchange) for one in self._live if one.exchange is not None]
+        answers = [call.outcome.response for _key, call in logical_calls(live)]
+        return sorted({answer.status for answer in answers if answer is not None and answer.status >= 400})
+
+    @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """What the cassette should hold at the end: what was made, and in mode `new` what was there before."""
         made = tuple(one.exchange for one in self._live if one.exchange is not None)

@@ -60,7 +60,7 @@ SETTINGS: dict[str, Setting] = {
         ini="llm_passthrough_hosts",
         ini_type="args",
         default=list(LOOPBACK_HOSTS),
-        help="hosts whose requests are never recorded; replaces the default, the loopback addresses",
+        help="hosts that pass unrecorded unless a request is a model call by its form; replaces the loopback default",
     ),
     "ignore_request_fields": Setting(
         marker="ignore_request_fields",
@@ -102,7 +102,9 @@ def mode_of(config: pytest.Config) -> Mode:
     """
     value = str(setting_of("mode", config, environ=os.environ, marker={})).strip().lower()
     if value not in MODES:
-        raise SettingError(f"recording mode {value!r} is not known; use --llm-record, --llm-record=new, or nothing")
+        raise SettingError(
+            f"{value!r} is not a recording mode; use all or new (LLMWATCH_RECORD, llm_record, --llm-record)"
+        )
     return MODES[value]
 
 
@@ -118,7 +120,7 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
         if marker.args or unknown:
             said = f"the argument {unknown[0]!r}" if unknown else "a positional argument"
             known = ", ".join(sorted(MARKER_ARGUMENTS))
-            raise SettingError(f"@pytest.mark.llm has {said} that it does not know; it takes: {known}")
+            raise SettingError(f"{item.nodeid}: @pytest.mark.llm has {said} that it does not know; it takes: {known}")
         arguments.update(marker.kwargs)
     return arguments
 

@@ -40,7 +40,7 @@ def turn_of(run: str | None, what: Path) -> Turn:
     try:
         handle = os.open(taken, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
     except FileExistsError:
-        if taken.read_text(encoding="ascii") == str(os.getpid()):
+        if taken.read_text(encoding="ascii") == str(os.getpid()) and not flag.exists():
             return Turn(is_first=True, flag=flag)
         _wait_for(flag)
         return Turn(is_first=False)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .write_policy import Outcome
 
 TITLE = "llmwatch"
+KEY_HINT = "A replay needs no real key, but this client library wants one: set a dummy, such as OPENAI_API_KEY=none."
 REPORT_KEY = "llmwatch"
 
 
@@ -28,6 +29,8 @@ def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], r
         report.__dict__.pop("wasxfail", None)  # an expected failure is not the one that a refusal is
     outcomes[report.when] = _phase_outcome(report)
     scope = watch.item_scope
+    if report.failed and scope is not None and _lacks_a_key(call, scope):
+        report.sections.append((TITLE, KEY_HINT))
     if report.failed and scope is not None and scope.recording.mode != "replay" and scope.recording.made:
         report.sections.append((TITLE, _kept_beside(watch, scope)))
 
@@ -56,6 +59,13 @@ def _fresh(watch: Watch) -> list[ReplayRefusal]:
         fresh += scope.recording.refusals[scope.refusals_shown :]
         scope.refusals_shown = len(scope.recording.refusals)
     return fresh
+
+
+def _lacks_a_key(call: pytest.CallInfo[None], scope: Scope) -> bool:
+    """Whether a client library refused to be made, before it sent anything."""
+    said = str(call.excinfo.value).lower() if call.excinfo else ""
+    is_idle = not scope.recording.calls and not scope.recording.refusals
+    return is_idle and scope.recording.mode == "replay" and ("api_key" in said or "api key" in said)
 
 
 def _kept_beside(watch: Watch, scope: Scope) -> str:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import platform
+import shlex
 import subprocess
 import sys
 import time
@@ -91,7 +92,7 @@ class Watch:
             test=test,
             mode=mode,
             clock=time.monotonic,
-            explain=functools.partial(_explain, flag=settings.record_flag(self.config), cassette=self.shown(path)),
+            explain=functools.partial(_explain, command=self.command(item), cassette=self.shown(path)),
             loaded=None if cassette is None else cassette.exchanges,
             body_of=self._body_of(item, marker),
             decode=functools.partial(_decode, item),
@@ -207,13 +208,14 @@ class Watch:
         replayed, made, refused = recording.replayed, recording.made, len(recording.refusals)
         return Entry(
             test=recording.test,
-            kind=kind_of(replayed=replayed, made=made, refused=refused),
+            kind=kind_of(replayed=replayed, made=made, refused=refused, is_kept=decision != "keep beside"),
             replayed=replayed,
             made=made,
             retries=recording.retries,
             write=decision,
             path=self.shown(path),
             is_fixture=scope.is_fixture,
+            error_statuses=recording.error_statuses,
         )
 
     def interrupted(self) -> list[Entry]:
@@ -228,6 +230,11 @@ class Watch:
         self.rest()
         return entries
 
+    def command(self, item: pytest.Item) -> str:
+        """What to type, where pytest was started, to record this test."""
+        place = self.config.cwd_relative_nodeid(item.nodeid)  # type: ignore[arg-type]  # a NodeId is a str
+        return f"pytest {shlex.quote(str(place))} {settings.record_flag(self.config)}"
+
     def shown(self, path: Path) -> str:
         """The path as a user would type it, from the root."""
         with contextlib.suppress(ValueError):
@@ -241,10 +248,10 @@ def _check_owner(cassette: Cassette, test: str, path: str) -> None:
         raise UnreadableCassette(path, f"this cassette belongs to {cassette.test}, not to {test}", line=2)
 
 
-def _explain(miss: Any, *, flag: str, cassette: str) -> str:
+def _explain(miss: Any, *, command: str, cassette: str) -> str:
     from .reports.miss_page import miss_page
 
-    return miss_page(miss, flag=flag, cassette=cassette)
+    return miss_page(miss, command=command, cassette=cassette)
 
 
 def _decode(item: pytest.Item, exchange: Exchange) -> ModelCall:

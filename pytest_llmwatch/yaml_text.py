@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -171,7 +172,7 @@ def _document(get_event: Any) -> Any:  # noqa: C901, PLR0912 - one loop over a d
         event = get_event()
         kind = type(event)
         if kind is scalar:
-            value = event.value if event.implicit[1] and not event.implicit[0] else _resolved(event)
+            value = _plain(event.value) if event.tag is None and event.implicit[0] else _resolved(event)
         elif kind is mapping or kind is sequence:
             if len(stack) >= DEPTH_LIMIT:
                 raise _problem(f"nested more than {DEPTH_LIMIT} deep", event)
@@ -211,8 +212,11 @@ def _resolved(event: Any) -> Any:
     text: str = event.value
     if event.tag is not None and event.tag != "!":
         return _tagged(event)
-    if not event.implicit[0]:
-        return text
+    return _plain(text) if event.implicit[0] else text
+
+
+@functools.lru_cache(maxsize=4096)  # a cassette says the same few names again and again
+def _plain(text: str) -> str | float | None:
     if text in WORDS:
         return WORDS[text]
     if text in TRUTH:

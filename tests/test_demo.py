@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import FOREIGN_VARIABLES
 
 from pytest_llmwatch.demo import story
 from pytest_llmwatch.demo.server import DemoServer
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-CLEAN = {name: value for name, value in os.environ.items() if not FOREIGN_VARIABLES.fullmatch(name)}
+CLEAN = {name: value for name, value in os.environ.items() if not story.FOREIGN_VARIABLES.fullmatch(name)}
 
 
 def run(*arguments, cwd, env=None):

@@ -47,7 +47,7 @@ That is the whole loop. In your own project:
     mark a test with @pytest.mark.llm, or give it the argument llm_cassette
     pytest path/to/test_bot.py --llm-record    asks the real model once (your key, your money)
     git add path/to/cassettes                  the recordings belong to the tests
-    pytest                                     replays them: no key, no network, no cost
+    pytest                                     replays them: no network, no cost, and any made-up key will do
 
 After a prompt was changed on purpose, record its tests again and read the difference in the cassette.
 """

@@ -12,9 +12,12 @@ Transports that never leave the process (ASGI, WSGI, mocks) are not touched.
 
 from __future__ import annotations
 
+import http.client
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from unittest import mock
 
+import vcr.patch
 from vcr.cassette import CassetteContextDecorator
 from vcr.patch import PATCHER_NAMES
 
@@ -22,7 +25,7 @@ from . import aiohttp_sessions, http_connections, httpx_transports
 from .switchboard import Switchboard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Switchboard", "install"]
 
@@ -41,6 +44,9 @@ def install() -> tuple[Switchboard, Callable[[], None]]:
         def __init__(self, path: str, **options: object) -> None:
             super().__init__(path, **options)
             self.custom_patches = (
+                # While it makes a real connection vcrpy puts every real client back, for all threads: requests would
+                # escape. `_with_own_name` is what makes that needless.
+                (vcr.patch, "reset_patchers", lambda: iter(())),
                 *http_connections.patches(),
                 *httpx_transports.patches(self),
                 *aiohttp_sessions.patches(self),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import http.client
 from http.client import HTTPException, IncompleteRead
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from vcr.patch import force_reset
 from vcr.stubs import VCRConnection, VCRHTTPResponse
 
 from pytest_llmwatch.exchange import Exchange, TransferFailure
@@ -32,8 +33,19 @@ vcr_request = VCRConnection.request
 
 def patches() -> Iterator[tuple[object, str, object]]:
     """The method that decides, and the one that learns how the body is wanted."""
+    real = http.client.HTTPSConnection
+    yield real, "__init__", _with_own_name(real)
     yield VCRConnection, "request", request
     yield VCRConnection, "getresponse", getresponse
+
+
+def _with_own_name(real: type) -> FunctionType:
+    """The constructor, calling `super(HTTPSConnection, self)` on the real class where vcrpy's has taken its name."""
+    init = real.__dict__["__init__"]
+    names = {**init.__globals__, real.__name__: real}
+    copy = FunctionType(init.__code__, names, init.__name__, init.__defaults__, init.__closure__)
+    copy.__kwdefaults__ = init.__kwdefaults__
+    return copy
 
 
 @functools.wraps(vcr_request)
@@ -107,18 +119,17 @@ def _text(value: object) -> str:
 
 def _send(connection: Any, options: dict[str, Any]) -> None:
     request = connection._vcr_request
-    with force_reset():
-        deferred = connection.__dict__.get("_deferred_connect")
-        if deferred:
-            connection._deferred_connect = None
-            connection.real_connection.connect(*deferred[0], **deferred[1])
-        connection.real_connection.request(
-            method=request.method,
-            url=connection._url(request.uri),
-            body=request.body_bytes,
-            headers=request.headers,
-            **{name: value for name, value in options.items() if name != "chunked"},
-        )
+    deferred = connection.__dict__.get("_deferred_connect")
+    if deferred:
+        connection._deferred_connect = None
+        connection.real_connection.connect(*deferred[0], **deferred[1])
+    connection.real_connection.request(
+        method=request.method,
+        url=connection._url(request.uri),
+        body=request.body_bytes,
+        headers=request.headers,
+        **{name: value for name, value in options.items() if name != "chunked"},
+    )
 
 
 def _receive(connection: Any, transfer: Transfer) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch.drift.fields import changed_fields, distance, lines_of
@@ -30,11 +29,11 @@ def nearest_of(miss: Miss) -> int | None:
     return ranked[0] if ranked else None
 
 
-def miss_page(miss: Miss, *, flag: str, cassette: str) -> str:
+def miss_page(miss: Miss, *, command: str, cassette: str) -> str:
     """The whole page: test, request, nearest recording and how it differs, the command to type."""
     head = [f"No recording matches this request ({miss.test})."]
     request = [f"  {request_line(miss.request, miss.body)}"]
-    return "\n".join([*head, *request, *_reason(miss, cassette), *_remedy(miss, flag)])
+    return "\n".join([*head, *request, *_reason(miss, cassette), *_remedy(miss, command)])
 
 
 def request_line(request: Request, body: JSON) -> str:
@@ -77,8 +76,7 @@ def _differences(miss: Miss, recorded: Request, body: JSON) -> list[str]:
     return lines
 
 
-def _remedy(miss: Miss, flag: str) -> list[str]:
-    command = f"pytest {shlex.quote(miss.test)} {flag}"
+def _remedy(miss: Miss, command: str) -> list[str]:
     if not miss.has_cassette:
         return [f"To record it (calls the live model): {command}"]
     if miss.recorded:

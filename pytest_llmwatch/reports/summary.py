@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-Kind = Literal["replayed", "recorded", "partly recorded", "refused", "no calls"]
+Kind = Literal["replayed", "recorded", "partly recorded", "not kept", "refused", "no calls"]
 
 
 class Entry(TypedDict):
@@ -26,6 +26,7 @@ class Entry(TypedDict):
     write: str
     path: str
     is_fixture: bool
+    error_statuses: list[int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,12 @@ class Summary:
     flag: str
 
 
-def kind_of(*, replayed: int, made: int, refused: int) -> Kind:
+def kind_of(*, replayed: int, made: int, refused: int, is_kept: bool) -> Kind:
     """A test in one word."""
     if refused:
         return "refused"
+    if made and not is_kept:
+        return "not kept"
     if made:
         return "partly recorded" if replayed else "recorded"
     return "replayed" if replayed else "no calls"
@@ -70,7 +73,7 @@ def _merged(entries: Iterable[Entry]) -> list[Entry]:
 
 def _kinds(noun: str, entries: Iterable[Entry]) -> list[str]:
     counts = Counter(entry["kind"] for entry in entries)
-    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "refused"]
+    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "not kept", "refused"]
     named = [f"{counts[kind]} {kind}" for kind in kinds if counts[kind]]
     return [f"{noun}s: {', '.join(named)}"] if named else []
 
@@ -99,13 +102,17 @@ def _writes(entries: Iterable[Entry]) -> list[str]:
 
 
 def _advice(summary: Summary) -> list[str]:
-    advice = []
+    advice = [
+        f"error answers were recorded ({', '.join(map(str, entry['error_statuses']))}): {entry['path']}"
+        for entry in summary.entries
+        if entry["error_statuses"] and entry["write"] == "replace"
+    ]
     refused = sorted(entry["test"] for entry in summary.entries if entry["kind"] == "refused")
     pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
     if refused:
         advice.append(f"To record what was refused: pytest --lf {summary.flag}")
     if pending:
-        advice.append("The tests of pending recordings did not pass; their cassettes were left as they were.")
+        advice.append("Pending: the test did not pass. A pending file answers nothing, and no cassette was changed.")
     return advice
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -23,6 +24,7 @@ class Format(Protocol):
         """The call in a claimed exchange; raises `UndecodableExchange` only where a body is not the format at all."""
 
 
+@functools.cache
 def formats() -> tuple[Format, ...]:
     """The built-in formats, in the order in which they are asked."""
     from . import in_process, openai_chat
