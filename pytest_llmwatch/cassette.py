@@ -45,6 +45,7 @@ def dump(cassette: Cassette) -> str:
     if cassette.recorded:
         head["recorded"] = {name: value for name, value in cassette.recorded.items() if value is not None}
     head["interactions"] = [_exchange_out(exchange) for exchange in cassette.exchanges]
+    head["count"] = len(cassette.exchanges)  # the last line: a file that was cut short lacks it
     return yaml_text.emit(head)
 
 
@@ -118,6 +119,9 @@ def parse(text: str, path: str) -> Cassette:
     version = document.get("llmwatch", 0)
     if not isinstance(version, int) or version > FORMAT:
         raise UnreadableCassette(path, f"written in format {version!r}; this version reads up to {FORMAT}", line=1)
+    if version and document.get("count") != len(document["interactions"]):
+        counted = f"its last line should be `count: {len(document['interactions'])}`"
+        raise UnreadableCassette(path, f"the file was cut short or edited: {counted}", line=text.count("\n") or 1)
     exchanges = []
     for place, item in enumerate(document["interactions"]):
         try:

@@ -432,8 +432,6 @@ def test_a_recording_shows_a_progress_line_on_a_terminal_and_short_ones_nothing_
     code, screen = on_a_terminal(project, "--llm-record")
     _code, replay = on_a_terminal(project)
 
-    print(repr(screen))
-
     assert "1 passed" in screen
     assert code == 0
     assert PROGRESS.search(screen)

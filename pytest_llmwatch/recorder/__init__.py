@@ -12,10 +12,8 @@ Transports that never leave the process (ASGI, WSGI, mocks) are not touched.
 
 from __future__ import annotations
 
-import http.client
 import sys
-from typing import TYPE_CHECKING, Any
-from unittest import mock
+from typing import TYPE_CHECKING
 
 import vcr.patch
 from vcr.cassette import CassetteContextDecorator
@@ -25,7 +23,7 @@ from . import aiohttp_sessions, http_connections, httpx_transports
 from .switchboard import Switchboard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 __all__ = ["Switchboard", "install"]
 

@@ -63,6 +63,4 @@ class Progress:
     def _run(self) -> None:
         while not self._over.wait(self.interval):
             elapsed = time.monotonic() - self._began
-            if not self.calls and not self.retries:
-                continue
             self.show(progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed))
