@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -22,41 +24,38 @@ if TYPE_CHECKING:
 def start_progress(config: pytest.Config) -> Progress | None:
     """Show how a recording goes on: rewriting one line on a terminal, a line now and then elsewhere."""
     reporter: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None:
+    write = _writer(reporter) if reporter is not None else None
+    if reporter is None or write is None:
         return None
     live = reporter.isatty and sys.platform != "win32"
-    draw = _live_line(reporter)
     progress = Progress(
-        show=draw if live else _heartbeat(reporter),
-        hide=functools.partial(draw, "") if live else _nothing,
+        show=functools.partial(_draw, write) if live else functools.partial(_print, write),
+        hide=functools.partial(_draw, write, "") if live else _nothing,
         interval=LIVE_SECONDS if live else HEARTBEAT_SECONDS,
     )
     progress.start()
     return progress
 
 
-def _live_line(reporter: TerminalReporter) -> Callable[[str], None]:
-    """One line below pytest's own, drawn and taken back by cursor movements, so that pytest's stays as it is."""
-    file = reporter._tw._file
+def _writer(reporter: TerminalReporter) -> Callable[[str], object] | None:
+    """Write to where the reporter writes, also while a test's output is captured: that redirects the descriptor."""
+    with contextlib.suppress(OSError, ValueError):
+        descriptor = os.dup(reporter._tw._file.fileno())
+        return lambda text: os.write(descriptor, text.encode("utf-8", "replace"))
+    return None
 
-    def show(text: str) -> None:
-        # Make sure that there is a line below (it may scroll), remember the place, draw, come back.
-        file.write(f"\033D\033[A\0337\033[B\r\033[2K{text}\0338")
-        file.flush()
 
-    return show
+def _draw(write: Callable[[str], object], text: str) -> None:
+    """One line below pytest's own: make sure that there is one, remember the place, draw, come back."""
+    write(f"\033D\033[A\0337\033[B\r\033[2K{text}\0338")
+
+
+def _print(write: Callable[[str], object], text: str) -> None:
+    write(f"\n{text}\n")
 
 
 def _nothing() -> None:
     """A line that was printed stays."""
-
-
-def _heartbeat(reporter: TerminalReporter) -> Callable[[str], None]:
-    def show(text: str) -> None:
-        reporter.ensure_newline()
-        reporter.write_line(text)
-
-    return show
 
 
 def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
