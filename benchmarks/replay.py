@@ -48,14 +48,14 @@ import pytest
 
 ANSWERS = json.loads(Path(__file__).with_name("answers.json").read_text(encoding="utf-8"))
 
-def answer(request):
-    kind, body = ANSWERS[request.content.decode()]
-    return httpx2.Response(200, headers={{"content-type": kind}}, content=body.encode())
+class InMemory(httpx2.HTTPTransport):
+    def handle_request(self, request):
+        kind, body = ANSWERS[request.read().decode()]
+        return httpx2.Response(200, headers={{"content-type": kind}}, content=body.encode())
 
 @pytest.fixture(scope="session")
 def client():
-    transport = httpx2.MockTransport(answer)
-    return openai.OpenAI(base_url={base_url!r}, http_client=httpx2.Client(transport=transport))
+    return openai.OpenAI(base_url={base_url!r}, http_client=httpx2.Client(transport=InMemory()))
 """
 
 VCRPY_CONFIG = """
