@@ -49,6 +49,7 @@ class Scope:
     is_fixture: bool = False
     outcome: Outcome = "passed"
     written: int = 0
+    told: int = 0
     refusals_shown: int = 0
 
 
@@ -205,7 +206,8 @@ class Watch:
     def entry_of(self, scope: Scope, decision: Write, path: Path) -> Entry:
         """What a recording did, as it travels on a report."""
         recording = scope.recording
-        replayed, made, refused = recording.replayed, recording.made, len(recording.refusals)
+        replayed, made, refused = recording.replayed, recording.made - scope.told, bool(recording.refusals)
+        scope.told += made
         return Entry(
             test=recording.test,
             kind=kind_of(replayed=replayed, made=made, refused=refused, is_kept=decision != "keep beside"),

@@ -15,7 +15,7 @@ Kind = Literal["replayed", "recorded", "partly recorded", "not kept", "refused",
 class Entry(TypedDict):
     """One test or wider fixture, as it travels on a report (JSON-safe).
 
-    `write` is what happened to the cassette; `path` is where, relative to the root.
+    `made` counts what no earlier entry of the same test has; `write` is what happened to the cassette, `path` where.
     """
 
     test: str
@@ -37,7 +37,7 @@ class Summary:
     flag: str
 
 
-def kind_of(*, replayed: int, made: int, refused: int, is_kept: bool) -> Kind:
+def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool) -> Kind:
     """A test in one word."""
     if refused:
         return "refused"
@@ -63,12 +63,23 @@ def lines_of(summary: Summary) -> list[str]:
 
 
 def _merged(entries: Iterable[Entry]) -> list[Entry]:
-    """Each fixture once, however many workers set it up: as the one that went furthest."""
-    merged: dict[str, Entry] = {}
+    """Each fixture once, however many workers set it up or tore it down.
+
+    A live call is made by one worker, and what the others replay of it says nothing new.
+    """
+    groups: dict[str, list[Entry]] = {}
     for entry in entries:
-        held = merged.get(entry["test"], entry)
-        merged[entry["test"]] = max(held, entry, key=lambda one: (one["made"], one["replayed"]))
-    return list(merged.values())
+        groups.setdefault(entry["test"], []).append(entry)
+    return [_one_of(group) for group in groups.values()]
+
+
+def _one_of(group: list[Entry]) -> Entry:
+    made = sum(entry["made"] for entry in group)
+    replayed = 0 if made else max(entry["replayed"] for entry in group)
+    kinds = {entry["kind"] for entry in group}
+    kind = kind_of(replayed=replayed, made=made, refused="refused" in kinds, is_kept="not kept" not in kinds)
+    retries = max(entry["retries"] for entry in group)
+    return {**group[0], "kind": kind, "made": made, "replayed": replayed, "retries": retries}
 
 
 def _kinds(noun: str, entries: Iterable[Entry]) -> list[str]:

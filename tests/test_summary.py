@@ -1,0 +1,66 @@
+import pytest
+
+from pytest_llmwatch.reports.summary import Summary, lines_of
+
+
+def entry(test="t.py::test", **facts):
+    return {
+        "test": test,
+        "kind": "replayed",
+        "replayed": 0,
+        "made": 0,
+        "retries": 0,
+        "write": "leave",
+        "path": "cassettes/t/test.yaml",
+        "is_fixture": False,
+        "error_statuses": [],
+        **facts,
+    }
+
+
+def lines(*entries):
+    return lines_of(Summary(entries=entries, flag="--llm-record"))
+
+
+def fixture(**facts):
+    return entry("cassettes/t/fixture-f.yaml::f", is_fixture=True, **facts)
+
+
+def test_a_run_without_model_calls_says_nothing():
+    assert lines(entry(kind="no calls")) == []
+
+
+def test_tests_and_calls_are_counted():
+    assert lines(entry(replayed=2), entry(kind="refused")) == [
+        "tests: 1 replayed, 1 refused",
+        "calls: 2 replayed",
+        "To record what was refused: pytest --lf --llm-record",
+    ]
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [fixture(kind="recorded", made=1, write="replace"), fixture(kind="recorded", made=1, write="replace")],
+        [
+            fixture(kind="recorded", made=1, write="replace"),
+            fixture(replayed=1),
+            fixture(kind="partly recorded", replayed=1, made=1, write="replace"),
+        ],
+    ],
+)
+def test_a_fixture_reads_the_same_whoever_set_it_up_and_tore_it_down(entries):
+    assert lines(*entries) == ["fixtures: 1 recorded", "calls: 2 live requests", "1 cassette written"]
+
+
+def test_error_answers_that_became_a_baseline_are_pointed_out():
+    shown = lines(entry(kind="recorded", made=1, write="replace", error_statuses=[401]))
+
+    assert "error answers were recorded (401): cassettes/t/test.yaml" in shown
+
+
+def test_what_was_not_kept_is_not_called_recorded():
+    shown = lines(entry(kind="not kept", made=1, write="keep beside", path="cassettes/t/test.pending.yaml"))
+
+    assert shown[:2] == ["tests: 1 not kept", "calls: 1 live request"]
+    assert "pending: cassettes/t/test.pending.yaml" in shown
