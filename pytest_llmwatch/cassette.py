@@ -119,9 +119,10 @@ def parse(text: str, path: str) -> Cassette:
     version = document.get("llmwatch", 0)
     if not isinstance(version, int) or version > FORMAT:
         raise UnreadableCassette(path, f"written in format {version!r}; this version reads up to {FORMAT}", line=1)
-    if version and document.get("count") != len(document["interactions"]):
-        counted = f"its last line should be `count: {len(document['interactions'])}`"
-        raise UnreadableCassette(path, f"the file was cut short or edited: {counted}", line=text.count("\n") or 1)
+    held, count = len(document["interactions"]), document.get("count")
+    if version and count != held:
+        said = "its last line, `count`, is missing" if count is None else f"it holds {held} interactions of {count}"
+        raise UnreadableCassette(path, f"the file was cut short: {said}", line=text.count("\n") or 1)
     exchanges = []
     for place, item in enumerate(document["interactions"]):
         try:

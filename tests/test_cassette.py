@@ -139,3 +139,12 @@ def test_every_recorded_cassette_survives_being_rewritten():
 
 def same_content(before, after):
     return before == after or json.loads(before) == json.loads(after)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 8])
+def test_a_file_that_was_cut_at_a_line_is_told_from_a_whole_one(lines):
+    text = dump(Cassette(test="t", exchanges=(exchange(), exchange())))
+    cut = "".join(text.splitlines(keepends=True)[:-lines])
+
+    with pytest.raises(UnreadableCassette, match=r"t\.yaml, line \d+: .*(cut short|neither)"):
+        parse(cut, "t.yaml")
