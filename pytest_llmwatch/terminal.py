@@ -58,9 +58,15 @@ def _nothing() -> None:
     """A line that was printed stays."""
 
 
+def _command(config: pytest.Config) -> str:
+    """What records the tests that just failed."""
+    failed = "--lf " if config.pluginmanager.has_plugin("lfplugin") else ""
+    return f"pytest {failed}{settings.record_flag(config)}"
+
+
 def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
     """The one section, in runs that used us."""
-    lines = lines_of(Summary(entries=tuple(entries), flag=settings.record_flag(reporter.config)))
+    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config)))
     if lines:
         reporter.write_sep("=", "llmwatch")
         for line in lines:

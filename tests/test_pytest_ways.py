@@ -8,18 +8,8 @@ import re
 import sys
 
 import pytest
+from asking_bot import BOT
 from provider import demo, hang, status
-
-BOT = """
-    import json, os, urllib.request
-
-    def ask(question):
-        body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": question}]}
-        url = os.environ["MODEL_BASE_URL"] + "/chat/completions"
-        request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request) as response:
-            return json.load(response)["choices"][0]["message"]["content"]
-"""
 
 ONE = """
     import pytest

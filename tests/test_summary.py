@@ -19,7 +19,7 @@ def entry(test="t.py::test", **facts):
 
 
 def lines(*entries):
-    return lines_of(Summary(entries=entries, flag="--llm-record"))
+    return lines_of(Summary(entries=entries, command="pytest --lf --llm-record"))
 
 
 def fixture(**facts):

@@ -6,21 +6,11 @@ import re
 from itertools import count
 
 import pytest
+from asking_bot import BOT
 
 # Each worker loads every plugin; those that these tests do not need stay out.
 QUICK = "[pytest]\npythonpath = .\naddopts = -p no:syrupy -p no:asyncio -p no:anyio -p no:hypothesispytest {}\n"
 VOLATILE = re.compile(rb"^recorded:\n(?:  .*\n)+|^  times:\n(?:    .*\n)+", re.MULTILINE)
-
-BOT = """
-    import json, os, urllib.request
-
-    def ask(question):
-        body = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": question}]}
-        url = os.environ["MODEL_BASE_URL"] + "/chat/completions"
-        request = urllib.request.Request(url, json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request) as response:
-            return json.load(response)["choices"][0]["message"]["content"]
-"""
 
 TESTS = """
     import pytest

@@ -31,10 +31,10 @@ class Entry(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The entries of a run, and how to record."""
+    """The entries of a run, and the command that records what failed."""
 
     entries: tuple[Entry, ...]
-    flag: str
+    command: str
 
 
 def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool) -> Kind:
@@ -121,7 +121,7 @@ def _advice(summary: Summary) -> list[str]:
     refused = sorted(entry["test"] for entry in summary.entries if entry["kind"] == "refused")
     pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
     if refused:
-        advice.append(f"To record what was refused: pytest --lf {summary.flag}")
+        advice.append(f"To record what was refused: {summary.command}")
     if pending:
         advice.append("Pending: the test did not pass. A pending file answers nothing, and no cassette was changed.")
     return advice
