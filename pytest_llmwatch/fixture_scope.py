@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ from .turns import Turn, turn_of
 from .watch import Scope, Watch
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from .write_policy import Mode
@@ -32,7 +33,7 @@ class FixtureRecording:
         """The set-up raised: the baseline stays."""
         self.scope.outcome = "error"
         self._write()
-        self.turn.done()
+        self.turn.give_up()
 
     def ready(self) -> None:
         """The set-up is over; others may be served what it got."""
@@ -40,7 +41,7 @@ class FixtureRecording:
         self.turn.done()
 
     def begin_teardown(self) -> None:
-        """Calls from here on belong to the fixture again; of several workers, the first to come here makes them."""
+        """Calls from here on belong to the fixture again; the first in the run to come here makes them."""
         self.turn, reopened = self.take_turn("teardown")
         self.scope = reopened or self.scope
         self._teardown = self.watch.inside(self.scope)
@@ -73,25 +74,35 @@ def open_fixture(
     path = cassette_paths.fixture_path(fixturedef, request)
     name = f"{watch.shown(path)}::{fixturedef.argname}"
     item = _any_item(request)
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID") if watch.mode != "replay" else None
+    folder = _shared_folder(request) if watch.mode != "replay" else None
 
     def opened(turn: Turn, mode: Mode) -> Scope:
         try:
             scope = watch.open(name, path, item, {}, mode)
         except BaseException:
-            turn.done()
+            turn.give_up()
             raise
         scope.is_fixture = True
         return scope
 
     def take_turn(phase: str) -> tuple[Turn, Scope | None]:
-        """Our turn in this phase; behind another worker, a recording that has all that one got."""
-        turn = turn_of(run, path / phase)
+        """Our turn in this phase; behind another one, a recording that has all that one got."""
+        turn = turn_of(folder, path / phase)
         return turn, None if turn.is_first else opened(turn, "new")
 
     turn, behind = take_turn("set-up")
     scope = behind or opened(turn, watch.mode)
     return FixtureRecording(watch=watch, scope=scope, turn=turn, take_turn=take_turn)
+
+
+def _shared_folder(request: pytest.FixtureRequest) -> Path | None:
+    """A folder of this run alone; that of a worker lies in the one that all workers share."""
+    # The fixture `tmp_path_factory` may be the very one that is being set up.
+    factory = getattr(request.config, "_tmp_path_factory", None)
+    if factory is None:
+        return None
+    base: Path = factory.getbasetemp()
+    return base.parent if hasattr(request.config, "workerinput") else base
 
 
 def _any_item(request: pytest.FixtureRequest) -> pytest.Item:

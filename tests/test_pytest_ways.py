@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import sys
+from itertools import count
 
 import pytest
 from asking_bot import BOT
@@ -462,3 +463,36 @@ def test_an_error_of_the_provider_is_recorded_as_what_it_was(bot, provider):
     """)
     provider.script(status(503))
     is_recorded_and_then_replayed(project, provider, passed=1)
+
+
+def test_a_wide_fixture_set_up_again_in_the_same_run_is_served_what_the_first_one_got(bot, provider):
+    numbers = count()
+    provider.answer_with(lambda _request: f"answer {next(numbers)}")
+    project = bot("""
+        import pytest
+        from bot import ask
+
+        pytestmark = pytest.mark.llm
+
+        @pytest.fixture(scope="module", params=["a", "b"])
+        def outer(request):
+            return request.param
+
+        @pytest.fixture(scope="module")
+        def wide(outer):
+            return ask("the fixture")
+
+        def test_one(wide):
+            assert ask(f"one: {wide}")
+
+        def test_two(wide):
+            assert ask(f"two: {wide}")
+    """)
+
+    recorded = project.pytest("--llm-record")
+    provider.stop()
+    replayed = project.pytest()
+
+    recorded.assert_outcomes(passed=4)
+    replayed.assert_outcomes(passed=4)
+    assert sum(request.json["messages"][0]["content"] == "the fixture" for request in provider.requests) == 1
