@@ -65,6 +65,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from error
 
 
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say so where `--llm-record` was given to somebody else."""
+    given = config.getoption("llm_record", default=None) not in (None, "none")
+    if not given or settings.record_flag(config) == "--llm-record":
+        return None
+    return "llmwatch: --llm-record is pytest-mockllm's here; use --llmwatch-record, or -p no:mockllm, or uninstall it"
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Begin to collect what reports carry, and to show how a recording goes on."""

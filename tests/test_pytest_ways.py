@@ -372,6 +372,7 @@ def test_another_owner_of_the_short_flag_leaves_us_the_long_one_and_messages_nam
     missed.stdout.fnmatch_lines(["*--llmwatch-record*"])
     missed.stdout.no_fnmatch_line("* --llm-record*")
     short.assert_outcomes(failed=1)
+    short.stdout.fnmatch_lines(["llmwatch: --llm-record is pytest-mockllm's here; use --llmwatch-record*"])
     assert after_short == {}
     assert provider.requests_served == 1
 
