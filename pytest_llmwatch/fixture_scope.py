@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import cassette_paths
-from .turns import Turn, turn_of
+from .turns import Turn, turn_among_workers, turn_in_process
 from .watch import Scope, Watch
 
 if TYPE_CHECKING:
@@ -74,7 +74,6 @@ def open_fixture(
     path = cassette_paths.fixture_path(fixturedef, request)
     name = f"{watch.shown(path)}::{fixturedef.argname}"
     item = _any_item(request)
-    folder = _shared_folder(request) if watch.mode != "replay" else None
 
     def opened(turn: Turn, mode: Mode) -> Scope:
         try:
@@ -87,7 +86,7 @@ def open_fixture(
 
     def take_turn(phase: str) -> tuple[Turn, Scope | None]:
         """Our turn in this phase; behind another one, a recording that has all that one got."""
-        turn = turn_of(folder, path / phase)
+        turn = _turn_of(path / phase, watch)
         return turn, None if turn.is_first else opened(turn, "new")
 
     turn, behind = take_turn("set-up")
@@ -95,14 +94,14 @@ def open_fixture(
     return FixtureRecording(watch=watch, scope=scope, turn=turn, take_turn=take_turn)
 
 
-def _shared_folder(request: pytest.FixtureRequest) -> Path | None:
-    """A folder of this run alone; that of a worker lies in the one that all workers share."""
+def _turn_of(what: Path, watch: Watch) -> Turn:
+    if watch.mode == "replay":
+        return Turn(is_first=True)
     # The fixture `tmp_path_factory` may be the very one that is being set up.
-    factory = getattr(request.config, "_tmp_path_factory", None)
-    if factory is None:
-        return None
-    base: Path = factory.getbasetemp()
-    return base.parent if hasattr(request.config, "workerinput") else base
+    factory = getattr(watch.config, "_tmp_path_factory", None)
+    if factory is None or not hasattr(watch.config, "workerinput"):
+        return turn_in_process(what, watch.finished)
+    return turn_among_workers(what, factory.getbasetemp().parent)  # each worker has a folder in that of the run
 
 
 def _any_item(request: pytest.FixtureRequest) -> pytest.Item:

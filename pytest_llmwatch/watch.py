@@ -63,6 +63,7 @@ class Watch:
     item_scope: Scope | None = None
     touched: list[Scope] = field(default_factory=list)
     fixture_entries: list[Entry] = field(default_factory=list)
+    finished: set[Path] = field(default_factory=set)
     _stack: list[Scope] = field(default_factory=list)
     _board: Switchboard | None = None
     _undo: Callable[[], None] | None = None
