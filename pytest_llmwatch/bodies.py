@@ -44,7 +44,12 @@ def _inflated(body: bytes, window: int) -> bytes:
     out = b""
     while body:
         decoder = zlib.decompressobj(window)
-        out += decoder.decompress(body) + decoder.flush()
+        try:
+            out += decoder.decompress(body) + decoder.flush()
+        except zlib.error:
+            if out:
+                break  # padding behind a whole body
+            raise
         body = decoder.unused_data
     return out
 

@@ -34,6 +34,7 @@ class FixtureRecording:
         self.scope.outcome = "error"
         self._write()
         self.turn.give_up()
+        self.turn = Turn(is_first=False)
 
     def ready(self) -> None:
         """The set-up is over; others may be served what it got."""

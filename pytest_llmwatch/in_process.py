@@ -65,7 +65,7 @@ def _coroutine(recording: Recording, function: Callable[..., Any], model: str) -
 
 def _generator(recording: Recording, function: Callable[..., Any], model: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Iterator[Any]:
-        answer = recording.answer(_request_of(function, model, args, kwargs))
+        answer: Exchange | LiveCall | None = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             yield from _items_of(answer)
             return
@@ -76,15 +76,19 @@ def _generator(recording: Recording, function: Callable[..., Any], model: str) -
                 first = first or time.monotonic()
                 lines.append(_dumped(function, item))
                 yield item
+        except Exception:
+            answer = None  # an answer that failed is not one to replay
+            raise
         finally:  # what was taken is what was recorded, also where the reader stops early
-            _finish(recording, answer, lines, LINES_TYPE, first)
+            if answer is not None:
+                _finish(recording, answer, lines, LINES_TYPE, first)
 
     return call
 
 
 def _async_generator(recording: Recording, function: Callable[..., Any], model: str) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-        answer = recording.answer(_request_of(function, model, args, kwargs))
+        answer: Exchange | LiveCall | None = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             for item in _items_of(answer):
                 yield item
@@ -96,14 +100,22 @@ def _async_generator(recording: Recording, function: Callable[..., Any], model: 
                 first = first or time.monotonic()
                 lines.append(_dumped(function, item))
                 yield item
+        except Exception:
+            answer = None
+            raise
         finally:
-            _finish(recording, answer, lines, LINES_TYPE, first)
+            if answer is not None:
+                _finish(recording, answer, lines, LINES_TYPE, first)
 
     return call
 
 
 def _request_of(function: Callable[..., Any], model: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Request:
-    name = f"{function.__module__}.{getattr(function, '__qualname__', repr(function))}"
+    bound = function
+    while isinstance(bound, functools.partial):
+        args, kwargs, bound = (*bound.args, *args), {**bound.keywords, **kwargs}, bound.func
+    named = bound if hasattr(bound, "__qualname__") else type(bound)
+    name = f"{named.__module__}.{named.__qualname__}"
     body = _dumped(function, {"model": model, "args": list(args), "kwargs": kwargs})
     # The function's place is the path: `<locals>` and the like are no part of a host.
     return Request(method=METHOD, uri=f"{SCHEME}:///{name}", headers=JSON_TYPE, body=body)

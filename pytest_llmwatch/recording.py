@@ -156,6 +156,11 @@ class Recording:
         return sum(one.exchange is not None for one in self._live)
 
     @property
+    def unfinished(self) -> int:
+        """How many live calls were begun and never came to an end: cancelled, or still under way."""
+        return sum(one.exchange is None for one in self._live)
+
+    @property
     def retries(self) -> int:
         """How many tries of client libraries came before the outcomes so far."""
         with self._lock:

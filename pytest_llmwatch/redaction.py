@@ -17,7 +17,7 @@ KEPT_REQUEST_HEADERS = re.compile(
     r"|amz-sdk-request|x-amz-target|x-amzn-bedrock-(?:accept|save)|mcp-protocol-version"
 )
 KEPT_RESPONSE_HEADERS = re.compile(
-    r"content-type|retry-after(?:-ms)?|x-should-retry|openai-(?:model|processing-ms|version)|allow"
+    r"content-type|location|x-goog-upload-(?:url|status)|retry-after(?:-ms)?|x-should-retry|openai-(?:model|processing-ms|version)|allow"
     r"|x-amzn-errortype|x-amzn-bedrock-.*|x-envoy-upstream-service-time|server-timing|x-gemini-service-tier"
     r"|(?:anthropic-)?x?-?ratelimit-.*|x-metrics-.*|num_tokens|x-inference-time"
 )
@@ -30,7 +30,12 @@ def redacted_request(request: Request) -> Request:
 
 def redacted_response(response: Response) -> Response:
     """The response as it may be written."""
-    return replace(response, headers=_kept(response.headers, KEPT_RESPONSE_HEADERS))
+    headers = _kept(response.headers, KEPT_RESPONSE_HEADERS)
+    places = ("location", "x-goog-upload-url")
+    return replace(
+        response,
+        headers=tuple((name, _without_secrets(value) if name in places else value) for name, value in headers),
+    )
 
 
 def _kept(headers: Headers, names: re.Pattern[str]) -> Headers:

@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from .bodies import canonical_body
 from .errors import SettingError
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 IGNORED_FIELDS = ("user", "safety_identifier", "prompt_cache_key", "metadata.user_id")
 IGNORED_RPC_FIELDS = ("id", "params._meta.progressToken")
 IGNORED_QUERY = frozenset(
-    {"key", "api_key", "apikey", "api-key", "access_token", "token", "sig", "signature"}
+    {"key", "api_key", "apikey", "api-key", "x-api-key", "subscription-key", "code", "sig", "signature", "auth"}
+    | {"token", "access_token", "auth_token", "id_token", "refresh_token", "secret", "client_secret", "password"}
     | {f"x-amz-{name}" for name in ("signature", "credential", "date", "security-token", "algorithm", "expires")}
     | {f"x-goog-{name}" for name in ("signature", "credential", "date", "algorithm", "expires")}
 )
@@ -94,7 +95,7 @@ def request_target(request: Request) -> str:
         for name, value in parse_qsl(parts.query, keep_blank_values=True)
         if name.lower() not in IGNORED_QUERY
     )
-    tail = "?" + "&".join(f"{name}={value}" for name, value in query) if query else ""
+    tail = f"?{urlencode(query)}" if query else ""
     return f"{request.method.upper()} {host}{f':{port}' if port else ''}{parts.path or '/'}{tail}"
 
 

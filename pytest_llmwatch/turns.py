@@ -12,7 +12,10 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 POLL_SECONDS = 0.02
 PATIENCE_SECONDS = 600.0

@@ -27,7 +27,8 @@ def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], r
         report.outcome = "failed"
         report.longrepr = page
         report.__dict__.pop("wasxfail", None)  # an expected failure is not the one that a refusal is
-    outcomes[report.when] = _phase_outcome(report)
+    if outcomes.get(report.when) != "failed":  # a phase with subtests has several reports
+        outcomes[report.when] = _phase_outcome(report)
     scope = watch.item_scope
     if report.failed and scope is not None and _lacks_a_key(call, scope):
         report.sections.append((TITLE, KEY_HINT))

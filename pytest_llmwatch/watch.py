@@ -187,6 +187,8 @@ class Watch:
         recording = scope.recording
         made = len(recording.exchanges) if recording.mode == "record" else recording.made
         decision = decide(mode=recording.mode, exists=scope.exists, made=made, outcome=scope.outcome)
+        if decision == "remove" and recording.unfinished:
+            decision = "leave"  # the test does call a model
         pending = store.pending_path(scope.path)
         if decision == "replace":
             store.remove_leftovers(scope.path)

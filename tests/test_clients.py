@@ -671,3 +671,33 @@ def test_formats_that_nobody_reads_yet_are_recorded_all_the_same(project, provid
     written = b"".join(project.files().values())
     assert b"sk-ant-secret" not in written
     assert b"AIza-secret" not in written
+
+
+def test_a_redirect_is_followed_at_replay_as_it_was_when_recorded(project, provider):
+    project.write(
+        test_bot="""
+            import os
+            import httpx
+            import pytest
+            import requests
+
+            BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+            URL = os.environ["MODEL_BASE_URL"] + "/chat/completions"
+
+            @pytest.mark.llm
+            def test_redirect():
+                first = httpx.post(URL, json=BODY, follow_redirects=True)
+                second = requests.post(URL, json={**BODY, "n": 1})
+                for answer in (first, second):
+                    assert answer.json()["choices"][0]["message"]["content"] == "there"
+                    assert len(answer.history) == 1
+        """
+    )
+    away = raw(307, {"location": f"{provider.base_url}/moved/chat/completions?key=not-to-be-written"}, b"")
+    provider.script(away, text("there"), away, text("there"))
+
+    project.pytest("--llm-record").assert_outcomes(passed=1)
+    provider.stop()
+
+    project.pytest().assert_outcomes(passed=1)
+    assert b"not-to-be-written" not in b"".join(project.files().values())

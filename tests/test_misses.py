@@ -703,3 +703,27 @@ def test_openai_2_records_replays_and_misses_like_openai_3(project, provider):
     result.assert_outcomes(failed=2)
     assert_pages(failures_of(result), "test_bot", ["test_sync", "test_async"])
     assert provider.requests_served == served
+
+
+def test_partials_and_callable_objects_are_recorded_under_a_name_that_lasts(project):
+    project.write(
+        test_bot="""
+            import functools
+            import pytest
+
+            class Model:
+                def __call__(self, prompt):
+                    return prompt.upper()
+
+            def scaled(factor, prompt):
+                return prompt * factor
+
+            def test_models(llm_cassette):
+                assert llm_cassette.wrap(Model(), model="m")("a") == "A"
+                assert llm_cassette.wrap(functools.partial(scaled, 2), model="m")("a") == "aa"
+        """
+    )
+
+    project.pytest("--llm-record").assert_outcomes(passed=1)
+
+    project.pytest().assert_outcomes(passed=1)

@@ -279,3 +279,26 @@ def until(condition, *, seconds=20):
     while not condition():
         assert time.monotonic() < given_up
         time.sleep(0.02)
+
+
+def test_a_test_with_a_failing_subtest_does_not_replace_its_cassette(project, provider):
+    source = """
+        import pytest
+        from bot import ask
+
+        @pytest.mark.llm
+        def test_parts(subtests):
+            for part in ("one", "two"):
+                with subtests.test(part):
+                    ask(part)
+                    assert {}
+    """
+    project.write(bot=BOT, test_bot=source.format("True"))
+    project.pytest("--llm-record")
+    before = project.files()
+
+    project.write(test_bot=source.format("part == 'two'"))
+    project.pytest("--llm-record")
+
+    assert {path: text for path, text in project.files().items() if "pending" not in path} == before
+    assert any("pending" in path for path in project.files())

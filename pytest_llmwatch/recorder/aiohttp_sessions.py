@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import sys
+import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
@@ -98,9 +99,12 @@ async def _body_of(options: dict[str, Any], headers: dict[str, str]) -> bytes:
     if data is None or isinstance(data, (bytes, bytearray, str)):
         return data.encode() if isinstance(data, str) else bytes(data or b"")
     if isinstance(data, (dict, list, tuple)):
+        pairs = list(data.items()) if isinstance(data, dict) else list(data)
         headers.setdefault("Content-Type", "application/x-www-form-urlencoded")
-        return urlencode(list(data.items()) if isinstance(data, dict) else list(data)).encode()
-    return _form_of(data)
+        return urlencode(
+            [(name, value if isinstance(value, (str, int, float)) else _digest(value)) for name, value in pairs]
+        ).encode()
+    return _form_of(data) if hasattr(data, "_fields") else _digest(data).encode()
 
 
 def _form_of(form: Any) -> bytes:
@@ -117,9 +121,13 @@ def _digest(value: Any) -> str:
         place = value.tell()
         content = value.read()
         value.seek(place)
-        value = content
-    data = value if isinstance(value, bytes) else str(value).encode()
-    return str(value) if isinstance(value, str) else f"sha256:{hashlib.sha256(data).hexdigest()}"
+        value = content.encode() if isinstance(content, str) else content
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"sha256:{hashlib.sha256(value).hexdigest()}"
+    # A body that cannot be read ahead matches nothing: better a miss than the answer to another one.
+    return f"unreadable {type(value).__name__} {uuid.uuid4()}"
 
 
 async def _read_watched(response: Any, transfer: Transfer) -> None:

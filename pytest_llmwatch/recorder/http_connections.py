@@ -17,7 +17,7 @@ from vcr.stubs import VCRConnection, VCRHTTPResponse
 
 from pytest_llmwatch.exchange import Exchange, TransferFailure
 
-from .switchboard import Switchboard, plain_request, playable
+from .switchboard import Switchboard, as_played, plain_request, playable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -207,10 +207,12 @@ def _raise_recorded(connection: Any, transfer: Transfer) -> None:
 
 
 def _play(connection: Any, transfer: Transfer) -> Any:
-    live = getattr(transfer.answer, "exchange", None)
-    exchange = transfer.answer if isinstance(transfer.answer, Exchange) else live
-    assert isinstance(exchange, Exchange)
-    response = _PlayedResponse(playable(exchange), connection._vcr_request.uri)
+    if isinstance(transfer.answer, Exchange):
+        played = playable(transfer.answer)
+    else:
+        assert transfer.received is not None
+        played = as_played(transfer.received)
+    response = _PlayedResponse(played, connection._vcr_request.uri)
     response.breaks_with = None if transfer.broken is None else _cut_error(connection, transfer.broken)
     return response
 

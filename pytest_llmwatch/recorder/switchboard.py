@@ -33,6 +33,7 @@ class Transfer:
     answer: Exchange | LiveCall
     first_chunk: float | None = None
     failure: TransferFailure | None = None
+    received: Response | None = None
 
     @property
     def is_live(self) -> bool:
@@ -50,7 +51,8 @@ class Transfer:
             self.first_chunk = time.monotonic()
 
     def finish(self, response: Response | None) -> None:
-        """Hand what came to the recording."""
+        """Hand what came to the recording; the application gets it as it was."""
+        self.received = response
         if isinstance(self.answer, LiveCall):
             self.recording.finish(
                 self.answer,
@@ -144,10 +146,14 @@ class Switchboard(Cassette):  # type: ignore[misc]  # vcrpy has no types
 
 def playable(exchange: Exchange) -> dict[str, Any]:
     """An exchange as vcrpy's stubs want a response, with nothing in it that makes a client wait."""
-    response = exchange.response
-    assert response is not None
+    assert exchange.response is not None
+    return as_played(replace(exchange.response, headers=_without_waiting(exchange.request, exchange.response)))
+
+
+def as_played(response: Response) -> dict[str, Any]:
+    """A response as vcrpy's stubs want it."""
     headers: dict[str, list[str]] = {}
-    for name, value in _without_waiting(exchange.request, response):
+    for name, value in response.headers:
         headers.setdefault(name, []).append(value)
     return {
         "status": {"code": response.status, "message": response.reason},

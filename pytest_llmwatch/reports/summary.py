@@ -103,8 +103,10 @@ def _writes(entries: Iterable[Entry]) -> list[str]:
     gone = "removed (the test makes no model call any more)"
     words = {"replace": "written", "remove": gone, "keep beside": "pending"}
     lines = []
+    written = {entry["path"].removesuffix(".yaml") for entry in entries if entry["write"] == "replace"}
     for write, word in words.items():
         paths = sorted({entry["path"] for entry in entries if entry["write"] == write})
+        paths = [path for path in paths if path.removesuffix(".pending.yaml") not in written]
         if write == "replace" and paths:
             lines.append(f"{_count(len(paths), 'cassette')} written")
         else:
