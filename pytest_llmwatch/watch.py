@@ -20,7 +20,7 @@ import pytest
 
 from . import cassette_paths, settings, store
 from .cassette import Cassette, dump, parse
-from .errors import LLMWatchError, UnreadableCassette
+from .errors import UnreadableCassette
 from .hosts import is_unstored, names_host
 from .recorder import Switchboard
 from .recording import Recording
@@ -67,8 +67,6 @@ class Watch:
     _stack: list[Scope] = field(default_factory=list)
     _board: Switchboard | None = None
     _undo: Callable[[], None] | None = None
-
-    # --- which recording is in force
 
     def begin(self, item: pytest.Item) -> Scope:
         """Put a test's own recording in force.
@@ -142,8 +140,6 @@ class Watch:
         if self.progress is not None:
             self.progress.count(exchange)
 
-    # --- settings that a request meets
-
     def _router(self) -> Callable[[Request], Route]:
         read = functools.partial(settings.setting_of, config=self.config, environ=os.environ, marker={})
         recorded, passing = read("record_hosts"), read("passthrough_hosts")
@@ -176,8 +172,6 @@ class Watch:
 
         return body_of
 
-    # --- the end of a recording
-
     def write(self, scope: Scope) -> Entry:
         """Do with a recording what the policy says, and tell what was done.
 
@@ -185,8 +179,7 @@ class Watch:
             OSError: the disk refuses.
         """
         recording = scope.recording
-        made = len(recording.exchanges) if recording.mode == "record" else recording.made
-        decision = decide(mode=recording.mode, exists=scope.exists, made=made, outcome=scope.outcome)
+        decision = decide(mode=recording.mode, exists=scope.exists, made=recording.made, outcome=scope.outcome)
         if decision == "remove" and recording.unfinished:
             decision = "leave"  # the test does call a model
         pending = store.pending_path(scope.path)
@@ -299,6 +292,3 @@ def _git(folder: Path, *arguments: str) -> str | None:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603 - fixed arguments
         return done.stdout.strip() if done.returncode == 0 else None
     return None
-
-
-__all__ = ["LLMWatchError", "Scope", "Watch"]
