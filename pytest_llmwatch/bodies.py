@@ -3,55 +3,110 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import zlib
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from .calls import JSON
     from .exchange import Headers
+
+LIMIT = 512 * 1024 * 1024  # bytes of a body that was small when it was compressed
+CHUNK = 16 * 1024 * 1024
+MEMBERS = 100
+MARKS = {"gzip": b"\x1f\x8b", "x-gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
+STEP = 256
+CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r"))
 
 
 class _Duplicate(ValueError):
     """An object has the same key twice: values cannot hold that, so the bytes must stay."""
 
 
-def decompressed(body: bytes, encoding: str | None) -> bytes:
-    """The body without its content coding; as it is where the header lies or no decoder is installed."""
-    for coding in reversed([part.strip().lower() for part in (encoding or "").split(",")]):
-        body = _without(coding, body)
-    return body
+class _Unopened(Exception):
+    """The body is compressed and stays so: no decoder is installed, it is broken, or it would be endless."""
+
+
+def decoded(body: bytes, encoding: str | None) -> tuple[bytes, str | None]:
+    """The body without its content coding, and the coding still in force.
+
+    A header that speaks of a coding which a plain body never had is common in recordings; it is not in force. What
+    cannot be decoded stays as it came, with its coding: the client could read it then, and can again.
+    """
+    codings = [
+        coding for part in (encoding or "").split(",") if (coding := part.strip().lower()) not in ("", "identity")
+    ]
+    while codings and body:
+        try:
+            body = _without(codings[-1], body)
+        except (_Unopened, zlib.error):
+            return body, ", ".join(codings)
+        codings.pop()
+    return body, None
+
+
+def opened(body: bytes, headers: Headers) -> tuple[bytes, Headers]:
+    """The body decoded, and the headers without what spoke of its former form."""
+    codings = [value for name, value in headers if name.lower() == "content-encoding"]
+    body, in_force = decoded(body, ", ".join(codings))
+    plain = header_free(headers, "content-encoding", "content-length")
+    return body, plain if in_force is None else (*plain, ("content-encoding", in_force))
 
 
 def _without(coding: str, body: bytes) -> bytes:
-    try:
-        if coding in ("gzip", "x-gzip") and body[:2] == b"\x1f\x8b":
+    # `deflate` and `br` have no mark by which they are known; compressed bytes are never text.
+    if not body.startswith(MARKS[coding]) if coding in MARKS else is_plain(body):
+        return body
+    match coding:
+        case "gzip" | "x-gzip":
             return _inflated(body, 31)
-        if coding == "deflate":
-            return _inflated(body, 15 if body[:1] == b"\x78" else -15)
-        if coding == "br":
-            return _brotli(body)
-        if coding == "zstd" and body[:4] == b"\x28\xb5\x2f\xfd":
+        case "zstd":
             return _zstd(body)
-    except (zlib.error, ValueError):
-        pass  # a stale header over a plain body is common in recordings
-    return body
+        case "br":
+            return _brotli(body)
+        case "deflate":
+            try:
+                return _inflated(body, 15)
+            except (_Unopened, zlib.error):
+                return _inflated(body, -15)  # as some servers understand the word
+    raise _Unopened
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether it is text, without control characters."""
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return body.translate(None, CONTROLS) == body
 
 
 def _inflated(body: bytes, window: int) -> bytes:
     """Everything that can be read, also of several members and of a stream that was cut."""
-    out = b""
-    while body:
+    out = bytearray()
+    for _ in range(MEMBERS):
         decoder = zlib.decompressobj(window)
         try:
-            out += decoder.decompress(body) + decoder.flush()
+            while body and len(out) <= LIMIT:
+                out += decoder.decompress(body, CHUNK)
+                body = decoder.unconsumed_tail
+            out += decoder.flush() if not body else b""
         except zlib.error:
             if out:
                 break  # padding behind a whole body
             raise
+        if len(out) > LIMIT or not (out or decoder.eof):
+            raise _Unopened
         body = decoder.unused_data
-    return out
+        if not body:
+            break
+    else:
+        raise _Unopened  # more members than anybody sends
+    return bytes(out)
 
 
 def _brotli(body: bytes) -> bytes:
@@ -61,22 +116,54 @@ def _brotli(body: bytes) -> bytes:
         try:
             import brotlicffi as brotli
         except ImportError:
-            return body
+            raise _Unopened from None
+    decoder, out = brotli.Decompressor(), bytearray()
     try:
-        return bytes(brotli.decompress(body))
+        # A few bytes can stand for megabytes: the limit is looked at often enough to be one.
+        for start in range(0, len(body), STEP):
+            out += decoder.process(body[start : start + STEP])
+            if len(out) > LIMIT:
+                raise _Unopened
     except brotli.error:
-        return body
+        raise _Unopened from None
+    return bytes(out)
 
 
 def _zstd(body: bytes) -> bytes:
+    for name in ("compression.zstd", "backports.zstd"):
+        try:
+            zstd = importlib.import_module(name)
+        except ImportError:
+            continue
+        try:
+            return _zstd_frames(zstd, body)
+        except zstd.ZstdError:
+            raise _Unopened from None
     try:
         import zstandard
     except ImportError:
-        return body
+        raise _Unopened from None
     try:
-        return bytes(zstandard.ZstdDecompressor().decompressobj().decompress(body))
+        with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
+            out = bytes(reader.read(LIMIT + 1))
     except zstandard.ZstdError:
-        return body
+        raise _Unopened from None
+    if len(out) > LIMIT:
+        raise _Unopened
+    return out
+
+
+def _zstd_frames(zstd: ModuleType, body: bytes) -> bytes:
+    out = bytearray()
+    for _ in range(MEMBERS):
+        decoder = zstd.ZstdDecompressor()
+        out += decoder.decompress(body, LIMIT + 1 - len(out))
+        if len(out) > LIMIT:
+            raise _Unopened
+        body = decoder.unused_data if decoder.eof else b""
+        if not body.startswith(MARKS["zstd"]):
+            return bytes(out)
+    raise _Unopened
 
 
 def json_of(body: bytes) -> JSON:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import tempfile
 from typing import TYPE_CHECKING
+
+from .errors import UnreadableCassette
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PENDING = ".pending.yaml"
+SIZE_LIMIT = 256_000_000
 
 
 def pending_path(path: Path) -> Path:
@@ -19,11 +23,28 @@ def pending_path(path: Path) -> Path:
 
 
 def read_text(path: Path) -> str | None:
-    """The file's text, bytes that are no UTF-8 marked; `None` where there is no file."""
+    """The file's text, bytes that are no UTF-8 marked; `None` where there is no file.
+
+    Raises:
+        UnreadableCassette: the file is larger than `SIZE_LIMIT`, or no regular file.
+    """
     try:
-        return path.read_bytes().decode("utf-8", "surrogateescape")
+        with open(path, "rb", opener=_without_waiting) as file:
+            facts = os.fstat(file.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise UnreadableCassette(str(path), "this is not a regular file", line=1)
+            content = file.read(SIZE_LIMIT + 1) if facts.st_size <= SIZE_LIMIT else b""
     except FileNotFoundError:
         return None
+    if facts.st_size > SIZE_LIMIT or len(content) > SIZE_LIMIT:
+        megabytes = max(facts.st_size, len(content)) / 1_000_000
+        limit = SIZE_LIMIT // 1_000_000
+        raise UnreadableCassette(str(path), f"{megabytes:,.1f} MB; a cassette may have up to {limit} MB", line=1)
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _without_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # nobody may ever write to a named pipe
 
 
 def write_text(path: Path, text: str) -> None:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.cassette import Cassette
 
-from pytest_llmwatch.bodies import decompressed, header_free
-from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure, header_of
+from pytest_llmwatch.bodies import header_free, opened
+from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.hosts import is_metadata_service, is_token_endpoint
 from pytest_llmwatch.recording import LiveCall, Recording
 
@@ -177,18 +177,18 @@ def _response_of(response: dict[str, Any]) -> Response:
         for name, values in response["headers"].items()
         for value in (values if isinstance(values, list) else [values])
     )
+    body, headers = opened(response["body"].get("string") or b"", headers)
     return Response(
         status=response["status"]["code"],
         reason=response["status"]["message"] or "",
-        headers=header_free(headers, "content-encoding", "content-length", "transfer-encoding"),
-        body=decompressed(response["body"].get("string") or b"", header_of(headers, "content-encoding")),
+        headers=header_free(headers, "transfer-encoding"),
+        body=body,
     )
 
 
 def plain_request(method: str, uri: str, headers: Headers, body: bytes) -> Request:
-    """A request whose body is not compressed any more."""
-    body = decompressed(body, header_of(headers, "content-encoding"))
-    headers = header_free(headers, "content-encoding", "content-length")
+    """A request whose body is not compressed any more, where it can be read."""
+    body, headers = opened(body, headers)
     return Request(method=method, uri=uri, headers=headers, body=body)
 
 
