@@ -1,7 +1,11 @@
 """The cassette: a test's exchanges as a YAML file that reads well in a pull request.
 
-Our own format has a `llmwatch: 1` head. vcrpy's (`interactions` and `version`) loads as it is. A body stands in one of
-three forms: `json` (a value; equal, not the same bytes), `text`, or `base64` where it is neither.
+A head (`llmwatch`, `test`, `recorded`, `totals`), then each interaction: `call`, what it says to a reader; `varies`,
+one line of all that no two recordings share; `request` and `response`, from which everything is read again. A body
+stands in one of four forms: `json` (a value; equal, not the same bytes), `stream` (folded), `text`, or as an
+attachment at the end of the file, where the vectors and the media of JSON bodies are too. The last line is `count`.
+
+Files of vcrpy and its kin (`interactions`, no `llmwatch`) load as they are.
 """
 
 from __future__ import annotations
@@ -9,20 +13,35 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from . import yaml_text
-from .bodies import decompressed, header_free, json_of
-from .calls import JSON
+from . import wire, yaml_text
+from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
+from .bodies import json_of
+from .calls import JSON, ModelCall
 from .errors import UnreadableCassette
 from .exchange import Exchange, Request, Response, TransferFailure
+from .foreign_cassettes import cut_short, foreign_document, foreign_exchange
+from .lifting import Attachments, attached, attachment, lifted, put_back
+from .readings import reading_of, totals_of
+from .request_key import request_key
+from .spend import spend_of
+from .stream_fold import VOLATILE, fold, unfold, without_padding
+from .yaml_text import OneLine
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .exchange import Headers
 
 FORMAT = 1
-BASE64_WIDTH = 76
+VOLATILE_HEADERS = re.compile(
+    r".*processing-ms|.*ratelimit.*|retry-after(?:-ms)?|server-timing|.*latency.*|x-envoy-.*|x-metrics-.*|.*-time"
+    r"|date|set-cookie|cf-ray|.*request-?id|amz-sdk-request"
+)
+READING = re.compile(r"^- call:\n((?: {4}.*\n|\n)+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,69 +58,154 @@ class Cassette:
     version: int = FORMAT
 
 
-def dump(cassette: Cassette) -> str:
-    """The file's text."""
-    head: dict[str, JSON] = {"llmwatch": FORMAT, "test": cassette.test}
+def dump(cassette: Cassette, decode: Callable[[Exchange], ModelCall] = wire.decode) -> str:
+    """The file's text; `decode` reads the calls that stand above the exchanges."""
+    attachments = Attachments()
+    calls = [wire.read(exchange, decode) for exchange in cassette.exchanges]
+    head: dict[str, Any] = {"llmwatch": FORMAT, "test": cassette.test}
     if cassette.recorded:
         head["recorded"] = {name: value for name, value in cassette.recorded.items() if value is not None}
-    head["interactions"] = [_exchange_out(exchange) for exchange in cassette.exchanges]
+    head["totals"] = totals_of(spend_of(_outcomes(cassette.exchanges, calls)))
+    head["interactions"] = [
+        _exchange_out(exchange, call, attachments) for exchange, call in zip(cassette.exchanges, calls, strict=True)
+    ]
+    if attachments.entries:
+        head["attachments"] = [OneLine(entry) for entry in attachments.entries]
     head["count"] = len(cassette.exchanges)  # the last line: a file that was cut short lacks it
     return yaml_text.emit(head)
 
 
-def _exchange_out(exchange: Exchange) -> JSON:
-    out: dict[str, JSON] = {
-        "request": {
-            "method": exchange.request.method,
-            "uri": exchange.request.uri,
-            **_content_out(exchange.request.headers, exchange.request.body),
-        }
+def _outcomes(exchanges: tuple[Exchange, ...], calls: list[ModelCall]) -> list[ModelCall]:
+    """The calls without the tries of client libraries that came before them; those are in their `attempts`."""
+    call_of = {id(exchange): call for exchange, call in zip(exchanges, calls, strict=True)}
+    keyed = ((request_key(exchange.request), exchange) for exchange in exchanges)
+    logical: list[LogicalCall] = [one for _key, one in logical_calls(keyed)]
+    return [replace(call_of[id(one.outcome)], attempts=attempts_of(one)) for one in logical]
+
+
+def _exchange_out(exchange: Exchange, call: ModelCall, attachments: Attachments) -> dict[str, Any]:
+    in_request, in_response = wire.volatile_of(exchange.request)
+    request, response = exchange.request, exchange.response
+    varies = _times_out(exchange)
+    reading = _shown(reading_of(call, attempt=retry_number(request) + 1))
+    answer = reading.get("output_text", "")
+    sent = _Side(name="request", volatile=in_request, varies=varies, attachments=attachments)
+    out: dict[str, Any] = {
+        "call": reading,
+        "varies": OneLine(varies),
+        "request": {"method": request.method, "uri": request.uri, **sent.content(request.headers, request.body)},
     }
-    if exchange.response is not None:
-        reason = {"reason": exchange.response.reason} if exchange.response.reason else {}
-        content = _content_out(exchange.response.headers, exchange.response.body)
-        out["response"] = {"status": exchange.response.status, **reason, **content}
+    if response is not None:
+        came = _Side(name="response", volatile=in_response, varies=varies, attachments=attachments, answer=answer)
+        reason = {"reason": response.reason} if response.reason else {}
+        out["response"] = {
+            "status": response.status,
+            **_shown(reason),
+            **came.content(response.headers, response.body),
+        }
     if exchange.failure is not None:
-        out["failure"] = {"kind": exchange.failure.kind, "message": exchange.failure.message}
-    times = {name: getattr(exchange, name) for name in ("started", "duration", "time_to_first_chunk")}
-    known: dict[str, JSON] = {name: round(value, 3) for name, value in times.items() if value is not None}
-    if known:
-        out["times"] = known
+        out["failure"] = _shown({"kind": exchange.failure.kind, "message": exchange.failure.message})
+    if not varies:
+        del out["varies"]
     return out
 
 
-def _content_out(headers: Headers, body: bytes) -> dict[str, JSON]:
-    out: dict[str, JSON] = {}
-    names: dict[str, JSON] = {}
+def _shown(value: Any) -> Any:
+    """The value with a mark where it has half a character, for which YAML has no form."""
+    if isinstance(value, str):
+        return (
+            value
+            if yaml_text.is_emittable(value)
+            else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    if isinstance(value, OneLine):
+        return OneLine(_shown(value.value))
+    if isinstance(value, dict):
+        return {_shown(name): _shown(item) for name, item in value.items()}
+    return [_shown(item) for item in value] if isinstance(value, list) else value
+
+
+def _times_out(exchange: Exchange) -> dict[str, JSON]:
+    times = {
+        "started": exchange.started,
+        "latency": exchange.duration,
+        "time_to_first_chunk": exchange.time_to_first_chunk,
+    }
+    return {name: round(value, 3) for name, value in times.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One side of an exchange on its way into the file; what varies and what is bulky goes where all such things go."""
+
+    name: str
+    volatile: frozenset[str]
+    varies: dict[str, JSON]
+    attachments: Attachments
+    answer: str = ""
+
+    def content(self, headers: Headers, body: bytes) -> dict[str, Any]:
+        steady, moving = _headers_out(headers)
+        if moving:
+            self.varies[f"{self.name}_headers"] = moving
+        return {**({"headers": steady} if steady else {}), **(self._body(body) if body else {})}
+
+    def _body(self, body: bytes) -> dict[str, Any]:
+        return self._json(body) or self._stream(body) or self._plain(body)
+
+    def _json(self, body: bytes) -> dict[str, Any] | None:
+        try:
+            value = json_of(body)
+            if not yaml_text.is_emittable(value):
+                return None
+        except (ValueError, RecursionError):
+            return None
+        value, places = lifted(value, self.volatile)
+        return self._formed("json", value, places)
+
+    def _stream(self, body: bytes) -> dict[str, Any] | None:
+        lean, dropped = without_padding(body)
+        folded = fold(lean, answer=self.answer, volatile=self.volatile | VOLATILE)
+        if folded is None or not yaml_text.is_emittable([folded.value, folded.varies]):
+            return None
+        return {
+            **({"dropped": OneLine(list(dropped))} if dropped else {}),
+            **self._formed("stream", folded.value, folded.varies),
+        }
+
+    def _formed(self, form: str, value: JSON, places: dict[str, JSON]) -> dict[str, Any]:
+        if places:
+            self.varies[self.name] = places
+        value, bulk = self.attachments.detached(value)
+        return {**({"attached": OneLine(bulk)} if bulk else {}), form: _lean(value) if form == "stream" else value}
+
+    def _plain(self, body: bytes) -> dict[str, Any]:
+        try:
+            return {"text": body.decode()}
+        except UnicodeDecodeError:
+            return {"attached": self.attachments.add("base64", base64.b64encode(body).decode())}
+
+
+def _lean(folded: Any) -> dict[str, Any]:
+    """A fold with one line for each of its parts: what a reviewer wants of a stream stands in the reading."""
+    return {
+        name: [OneLine(event) for event in part] if name == "events" else OneLine(part) if _is_deep(part) else part
+        for name, part in folded.items()
+    }
+
+
+def _is_deep(part: JSON) -> bool:
+    return isinstance(part, dict) or (isinstance(part, list) and not all(isinstance(item, str) for item in part))
+
+
+def _headers_out(headers: Headers) -> tuple[dict[str, JSON], dict[str, JSON]]:
+    steady: dict[str, JSON] = {}
+    moving: dict[str, JSON] = {}
     for name, value in headers:
+        names = moving if VOLATILE_HEADERS.fullmatch(name.lower()) else steady
         held = names.get(name)
         names[name] = value if held is None else [*held, value] if isinstance(held, list) else [held, value]
-    if names:
-        out["headers"] = names
-    if body:
-        form, content = _body_out(body)
-        out[form] = content
-    return out
-
-
-def _body_out(body: bytes) -> tuple[str, JSON]:
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return "base64", _wrapped(body)
-    try:
-        value = json_of(body)
-        if yaml_text.is_emittable(json.dumps(value, ensure_ascii=False)):
-            return "json", value
-    except (ValueError, RecursionError):
-        pass
-    return "text", text
-
-
-def _wrapped(body: bytes) -> str:
-    text = base64.b64encode(body).decode()
-    lines = [text[start : start + BASE64_WIDTH] for start in range(0, len(text), BASE64_WIDTH)]
-    return "\n".join(lines) + ("\n" if len(lines) > 1 else "")
+    return steady, moving
 
 
 def parse(text: str, path: str) -> Cassette:
@@ -111,7 +215,7 @@ def parse(text: str, path: str) -> Cassette:
         UnreadableCassette: no YAML, cut short, or something else than a cassette; `path` and the line are named.
     """
     try:
-        document = yaml_text.load(text)
+        document, readings = _document_in(text)
     except yaml_text.YamlProblem as error:
         raise UnreadableCassette(path, error.problem, line=error.line) from error
     if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
@@ -119,14 +223,12 @@ def parse(text: str, path: str) -> Cassette:
     version = document.get("llmwatch", 0)
     if not isinstance(version, int) or version > FORMAT:
         raise UnreadableCassette(path, f"written in format {version!r}; this version reads up to {FORMAT}", line=1)
-    held, count = len(document["interactions"]), document.get("count")
-    if version and count != held:
-        said = "its last line, `count`, is missing" if count is None else f"it holds {held} interactions of {count}"
-        raise UnreadableCassette(path, f"the file was cut short: {said}", line=text.count("\n") or 1)
+    _check_whole(document, text, path)
     exchanges = []
     for place, item in enumerate(document["interactions"]):
         try:
-            exchanges.append(_exchange_in(item))
+            reading = readings[place] if readings else None
+            exchanges.append(_exchange_in(item, document, reading) if version else foreign_exchange(item))
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
             said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             problem = f"interactions[{place}] cannot be read: {said}"
@@ -140,76 +242,107 @@ def parse(text: str, path: str) -> Cassette:
     )
 
 
-def _exchange_in(item: Any) -> Exchange:
-    if item.get("response") is None and item.get("failure") is None:
-        raise ValueError("it has neither a `response` nor a `failure`")
-    return Exchange(
-        request=_request_in(item["request"]),
-        response=_response_in(item["response"]) if item.get("response") is not None else None,
-        failure=_failure_in(item.get("failure")),
-        **_times_in(item.get("times")),
-    )
+def _check_whole(document: dict[str, Any], text: str, path: str) -> None:
+    if "llmwatch" not in document:
+        if cut_short(document, text):
+            problem = "the file was cut short: its last line, `version`, is missing"
+            raise UnreadableCassette(path, problem, line=text.count("\n") or 1)
+        return
+    held, count = len(document["interactions"]), document.get("count")
+    if count != held:
+        said = "its last line, `count`, is missing" if count is None else f"it holds {held} interactions of {count}"
+        raise UnreadableCassette(path, f"the file was cut short: {said}", line=text.count("\n") or 1)
+
+
+def _document_in(text: str) -> tuple[Any, list[str]]:
+    """The document, and the readings where they were left out of it: a replay takes but a folded answer from them.
+
+    Parsing is what a replay spends most of its time on. Where the file does not have the shape we write, nothing is
+    left out.
+    """
+    if not text.startswith("llmwatch:"):
+        return foreign_document(text) or yaml_text.load(text), []
+    readings: list[str] = []
+
+    def blank(match: re.Match[str]) -> str:
+        readings.append(match[1])
+        return "- call:\n" + "\n" * match[1].count("\n")
+
+    document = yaml_text.load(READING.sub(blank, text))
+    held = document.get("interactions") if isinstance(document, dict) else None
+    if isinstance(held, list) and len(held) != len(readings):
+        return yaml_text.load(text), []
+    return document, readings
 
 
 def _line_of(place: int, text: str) -> int | None:
-    """The line where an interaction begins, of the block style that we and vcrpy write."""
-    starts = [line for line, content in enumerate(text.split("\n"), 1) if content.startswith("- ")]
-    return starts[place] if place < len(starts) else None
+    """The line on which the list's item of that number begins, in a file of the usual layout."""
+    lines = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith("- ")]
+    return lines[place] if place < len(lines) else None
 
 
-def _request_in(item: dict[str, Any]) -> Request:
-    headers = _headers_in(item.get("headers"))
-    body, headers = _body_in(item, headers)
-    return Request(method=str(item["method"]).upper(), uri=str(item["uri"]), headers=headers, body=body)
+def _exchange_in(item: Any, document: dict[str, Any], reading: str | None) -> Exchange:
+    if item.get("response") is None and item.get("failure") is None:
+        raise ValueError("it has neither a `response` nor a `failure`")
+    varies = item.get("varies") or {}
+    entries = document.get("attachments") or []
 
+    def answer() -> str:
+        call = item.get("call") if reading is None else yaml_text.load(reading)
+        return str((call or {}).get("output_text", ""))
 
-def _response_in(item: dict[str, Any]) -> Response:
-    # vcrpy before 4.2 wrote httpx responses flat, as `status_code` and `content`.
-    status, reason = item["status"] if "status" in item else item["status_code"], item.get("reason") or ""
-    if isinstance(status, dict):
-        status, reason = status["code"], status.get("message") or ""
-    headers = _headers_in(item.get("headers"))
-    body, headers = _body_in(item, headers)
-    return Response(status=int(status), reason=str(reason), headers=headers, body=body)
+    def content_of(side: str) -> tuple[Headers, bytes]:
+        held = item[side]
+        headers = _headers_in(held.get("headers"), varies.get(f"{side}_headers"))
+        return headers, _body_in(held, varies.get(side) or {}, entries, answer)
+
+    request_headers, request_body = content_of("request")
+    response = None
+    if item.get("response") is not None:
+        headers, body = content_of("response")
+        status, reason = item["response"]["status"], item["response"].get("reason") or ""
+        response = Response(status=int(status), reason=str(reason), headers=headers, body=body)
+    return Exchange(
+        request=Request(
+            method=str(item["request"]["method"]).upper(),
+            uri=str(item["request"]["uri"]),
+            headers=request_headers,
+            body=request_body,
+        ),
+        response=response,
+        failure=_failure_in(item.get("failure")),
+        started=_seconds(varies.get("started")),
+        duration=_seconds(varies.get("latency")),
+        time_to_first_chunk=_seconds(varies.get("time_to_first_chunk")),
+    )
 
 
 def _failure_in(item: dict[str, Any] | None) -> TransferFailure | None:
     return None if item is None else TransferFailure(kind=item["kind"], message=str(item.get("message", "")))
 
 
-def _times_in(item: dict[str, Any] | None) -> dict[str, float | None]:
-    names = ("started", "duration", "time_to_first_chunk")
-    return {name: float(item[name]) for name in names if item.get(name) is not None} if item else {}
+def _seconds(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
-def _headers_in(item: dict[str, Any] | None) -> Headers:
-    if item is None:
-        return ()
-    pairs = [(name, value if isinstance(value, list) else [value]) for name, value in item.items()]
-    return tuple((_as_text(name), _as_text(value)) for name, values in pairs for value in values)
+def _headers_in(*items: dict[str, Any] | None) -> Headers:
+    pairs = [
+        (name, value if isinstance(value, list) else [value]) for item in items if item for name, value in item.items()
+    ]
+    return tuple((str(name), str(value)) for name, values in pairs for value in values)
 
 
-def _as_text(value: object) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
-
-
-def _body_in(item: dict[str, Any], headers: Headers) -> tuple[bytes, Headers]:
-    """The body decoded, and the headers without what spoke of its former form."""
-    if "json" in item:
-        return json.dumps(item["json"], ensure_ascii=False, separators=(",", ":")).encode(), headers
+def _body_in(item: dict[str, Any], places: dict[str, Any], entries: list[Any], answer: Callable[[], str]) -> bytes:
+    held = item.get("attached")
+    if isinstance(held, int):
+        return base64.b64decode(str(attachment(entries, held)))
     if "text" in item:
-        return _as_bytes(item["text"]), headers
-    if "base64" in item:
-        return base64.b64decode(item["base64"]), headers
-    body = item.get("body", item.get("content"))
-    if isinstance(body, dict):
-        body = body.get("string") if "string" in body else body.get("base64_string")
-    encoding = next((value for name, value in headers if name.lower() == "content-encoding"), None)
-    plain = header_free(headers, "content-encoding", "content-length", "transfer-encoding")
-    return decompressed(_as_bytes(body), encoding), plain
-
-
-def _as_bytes(value: object) -> bytes:
-    if value is None:
+        return str(item["text"]).encode("utf-8", "surrogateescape")
+    form = "json" if "json" in item else "stream" if "stream" in item else None
+    if form is None:
         return b""
-    return value if isinstance(value, bytes) else str(value).encode("utf-8", "surrogateescape")
+    value = attached(item[form], held, entries) if held else item[form]
+    if form == "json":
+        value = put_back(value, places) if places else value
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return unfold(value, varies=places, answer=answer())

@@ -3,33 +3,121 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import shutil
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE has ended
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is the exit code."""
-    parser = argparse.ArgumentParser(prog="pytest-llmwatch", description="Record, replay and watch model calls.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    demo = commands.add_parser(
-        "demo", help="record, replay offline, edit a prompt, see what fails: the main job, without a key"
-    )
-    demo.set_defaults(run=_demo)
+    parser = _parser()
     options = parser.parse_args(arguments)
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
-    code: int = options.run(options)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read us has seen enough. Python would flush what is left at exit, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    except KeyboardInterrupt:
+        return 130
     return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pytest-llmwatch", description="Record, replay and watch model calls.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    demo = commands.add_parser(
+        "demo", help="record, replay offline, edit a prompt, see what fails: the main job, without a key"
+    )
+    demo.set_defaults(run=_demo)
+
+    show = commands.add_parser("show", help="what the calls in cassettes were: sent, answered, spent")
+    show.add_argument("cassettes", nargs="+", metavar="CASSETTE", help="a cassette, or a folder for all below it")
+    show.add_argument("--json", action="store_true", help="one JSON object a line for every recorded exchange")
+    show.add_argument("--full", action="store_true", help="do not fold long texts")
+    show.set_defaults(run=_show)
+
+    lint = commands.add_parser(
+        "lint", help="secrets, unreadable files, cassettes that no test uses; collects the tests, runs none"
+    )
+    lint.add_argument(
+        "paths", nargs="*", metavar="PATH", help="a cassette or a folder; without one, every cassettes folder"
+    )
+    lint.add_argument("--json", action="store_true", help="one JSON object a line for every finding")
+    lint.add_argument(
+        "--delete-orphans", action="store_true", help="delete the cassettes whose test is gone; asks first"
+    )
+    lint.add_argument("--yes", action="store_true", help="with --delete-orphans: do not ask")
+    lint.set_defaults(run=_lint, parser=lint)
+
+    export = commands.add_parser("export", help="cassettes in the format of vcrpy")
+    export.add_argument("cassettes", nargs="+", metavar="CASSETTE", help="a cassette, or a folder for all below it")
+    export.add_argument("--output", metavar="FOLDER", help="where to write; without it one cassette goes to stdout")
+    export.set_defaults(run=_export)
+    return parser
 
 
 def _demo(_options: argparse.Namespace) -> int:
     from .demo.story import tell
 
     return tell(sys.stdout)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from .commands import show
+    from .commands.third_parties import decoder, installed_formats
+
+    decode = decoder(installed_formats(_warn))
+    if options.json:
+        lines = show.json_lines(decode)
+    else:
+        width = shutil.get_terminal_size((100, 24)).columns
+        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        lines = show.pages(decode, width=width, colour=colour, folded=not options.full)
+    return show.show(options.cassettes, lines, out=sys.stdout, warn=_warn)
+
+
+def _lint(options: argparse.Namespace) -> int:
+    from .commands import lint
+
+    if options.yes and not options.delete_orphans:
+        options.parser.error("--yes answers the question of --delete-orphans: give both")
+    return lint.lint(
+        options.paths,
+        as_json=options.json,
+        delete="no" if not options.delete_orphans else "yes" if options.yes else "ask",
+        stdin=sys.stdin,
+        out=sys.stdout,
+        warn=_warn,
+    )
+
+
+def _export(options: argparse.Namespace) -> int:
+    from .commands.export import export
+
+    return export(options.cassettes, output=options.output, out=sys.stdout, warn=_warn)
+
+
+def _warn(text: str) -> None:
+    from .drift.visible import visible
+
+    shown = "\n  ".join(map(visible, text.splitlines()))
+    print(f"pytest-llmwatch: {shown}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    import re
+    from collections.abc import Sequence
+
     from .calls import JSON, ModelCall
     from .exchange import Exchange, Request
 
@@ -22,4 +25,18 @@ def pytest_llmwatch_request_key(request: Request, body: JSON) -> JSON:
 
     `body` is the parsed body without the ignored fields. Take out what changes at every run: a timestamp inside a
     prompt, an id that a framework draws. Two requests are the same when method, host, path, query and this are equal.
+    """
+
+
+@pytest.hookspec
+def pytest_llmwatch_secrets() -> Sequence[str | re.Pattern[str]] | None:
+    """Return regular expressions of secrets beside the known ones; what they match is replaced before it is kept."""
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmwatch_redact(exchange: Exchange, item: pytest.Item) -> Exchange | None:
+    """Return the exchange as it may be kept, or `None` to leave it to the built-in; wrap that one to go on from it.
+
+    Asked before a request is compared, when it has no response yet, at replay too, and again with the response. The
+    request that is kept is that of the first time; to redact what is redacted must change nothing.
     """

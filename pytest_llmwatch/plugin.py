@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,6 +65,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[MODE] = settings.mode_of(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
+    if "LLMWATCH_COLLECT_TO" in os.environ:
+        from .collected import take_note
+
+        take_note(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -163,9 +169,11 @@ def pytest_runtest_makereport(
     report = yield
     watch = item.config.stash.get(WATCH, None)
     if watch is not None and (watch.item_scope or watch.touched):
+        from .masking import mask_report
         from .verdict import judge, settle
 
         judge(watch, item.stash[OUTCOMES], call, report)
+        mask_report(report, functools.partial(watch.masked, item=item))
         if report.when == "teardown":
             settle(watch, item.stash[OUTCOMES], report)
     elif call.excinfo is not None and _is_covered(item):
@@ -212,13 +220,19 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Keep what an interrupted recording had got, and put the real clients back."""
+    """Keep what an interrupted recording had got, put the real clients back, and remember what was not asked for."""
     watch = session.config.stash.get(WATCH, None)
     if watch is not None:
         session.config.stash[ENTRIES].extend(watch.interrupted())
     progress = session.config.stash.get(PROGRESS, None)
     if progress is not None:
         progress.close()
+    cache = getattr(session.config, "cache", None)
+    entries = session.config.stash.get(ENTRIES, None)
+    if entries and cache is not None and not hasattr(session.config, "workerinput"):
+        from .unused import remember
+
+        remember(cache, entries, session.config.rootpath)
 
 
 @pytest.hookimpl(trylast=True)
@@ -227,6 +241,13 @@ def pytest_llmwatch_decode(exchange: Exchange) -> ModelCall:
     from . import wire
 
     return wire.decode(exchange)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_llmwatch_redact(exchange: Exchange, item: pytest.Item) -> Exchange:
+    """The built-in redaction, asked after everybody else's."""
+    watch = _watch_of(item.config)
+    return watch.redacted(exchange, watch.patterns_of(item))
 
 
 def _is_covered(item: pytest.Item) -> bool:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from . import wire
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
 from .calls import JSON, ModelCall
-from .errors import RequestNotRecorded, UndecodableExchange
+from .errors import RequestNotRecorded
 from .exchange import Exchange, Request
-from .redaction import redacted_request, redacted_response
+from .redaction import fits, may_stand_for_another, redacted
 from .request_key import key_of, request_target, significant_body
 from .spend import Spend, spend_of
 
@@ -65,6 +65,15 @@ class _Recorded:
     served: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Loose:
+    """A recording that answers more than the request with its key."""
+
+    target: str
+    body: JSON
+    recorded: _Recorded
+
+
 class Recording:
     """The model calls of one test, recorded or replayed.
 
@@ -72,6 +81,7 @@ class Recording:
         test: The test's node id (or that of the fixture).
         mode: `replay`, `record` or `new`.
         refusals: What was refused, in order, even where the application swallowed it.
+        decode: How a model call is read from an exchange.
     """
 
     def __init__(
@@ -84,6 +94,7 @@ class Recording:
         loaded: Iterable[Exchange] | None = None,
         body_of: Callable[[Request], JSON] = significant_body,
         decode: Callable[[Exchange], ModelCall] = wire.decode,
+        redact: Callable[[Exchange], Exchange] = redacted,
         on_call: Callable[[Exchange], None] = lambda _exchange: None,
     ) -> None:
         self.test = test
@@ -93,11 +104,14 @@ class Recording:
         self._began = clock()
         self._explain = explain
         self._body_of = body_of
-        self._decode = decode
+        self.decode = decode
+        self._redact = redact
         self._on_call = on_call
         self._has_cassette = loaded is not None
         self._loaded = tuple(loaded or ())
         self._index: dict[str, _Recorded] | None = None
+        self._loose: list[_Loose] | None = None
+        self._found: dict[str, _Recorded] = {}
         self._asked: Counter[str] = Counter()
         self._live: list[LiveCall] = []
         self._done: list[tuple[str, LiveCall | LogicalCall]] = []
@@ -175,10 +189,19 @@ class Recording:
         return sorted({answer.status for answer in answers if answer is not None and answer.status >= 400})
 
     @property
+    def unserved(self) -> list[int]:
+        """The positions in the cassette of the recordings that nobody asked for; the tries of a call go together."""
+        if self._index is None:
+            return list(range(len(self._loaded)))
+        places = {id(exchange): place for place, exchange in enumerate(self._loaded)}
+        left = (call for recorded in self._index.values() for call in recorded.calls[recorded.served :])
+        return sorted(places[id(exchange)] for call in left for exchange in call.exchanges)
+
+    @property
     def exchanges(self) -> tuple[Exchange, ...]:
         """What the cassette should hold at the end: what was made, and in mode `new` what was there before."""
         made = tuple(one.exchange for one in self._live if one.exchange is not None)
-        return (*self._loaded, *made) if self.mode == "new" else made
+        return (*map(self._redact, self._loaded), *made) if self.mode == "new" else made
 
     def answer(self, request: Request) -> Exchange | LiveCall:
         """The recorded outcome for a request, or the live call that the caller has to make.
@@ -186,12 +209,12 @@ class Recording:
         Raises:
             RequestNotRecorded: this is a replay, and no recording answers.
         """
-        redacted = redacted_request(request)
+        redacted = self._redact(Exchange(request=request)).request
         body = self._body_of(redacted)
         key = key_of(request_target(redacted), body)
         with self._lock:
             self._asked[key] += 1
-            recorded = None if self.mode == "record" else self._serve(key, redacted)
+            recorded = None if self.mode == "record" else self._serve(key, redacted, body)
             if recorded is not None:
                 return recorded
             if self.mode != "replay":
@@ -215,14 +238,16 @@ class Recording:
         first_chunk: float | None,
     ) -> None:
         """Keep what came of a live call; `ended` and `first_chunk` are readings of the recording's clock."""
-        live.exchange = Exchange(
+        exchange = Exchange(
             request=live.request,
-            response=None if response is None else redacted_response(response),
+            response=response,
             failure=failure,
             started=live.started - self._began,
             duration=ended - live.started,
             time_to_first_chunk=None if first_chunk is None else first_chunk - live.started,
         )
+        # The request is that of the key, whatever a hook makes of it the second time.
+        live.exchange = replace(self._redact(exchange), request=live.request)
         self._on_call(live.exchange)
 
     def _start(self, request: Request, key: str) -> LiveCall:
@@ -231,11 +256,11 @@ class Recording:
         self._done.append((key, live))
         return live
 
-    def _serve(self, key: str, request: Request) -> Exchange | None:
+    def _serve(self, key: str, request: Request, body: JSON) -> Exchange | None:
         """The next recorded call of this key. A client library that tries again gets the same outcome once more."""
         if self._index is None:
             self._index = self._indexed()
-        recorded = self._index.get(key)
+        recorded = self._index.get(key) or self._loosely(key, request, body)
         if recorded is None:
             return None
         if retry_number(request) and recorded.served:
@@ -255,11 +280,34 @@ class Recording:
             index[key].calls.append(call)
         return dict(index)
 
+    def _loosely(self, key: str, request: Request, body: JSON) -> _Recorded | None:
+        """The recording of this request with variables of that time in it; a retry belongs to the one found before."""
+        if self._loose is None:
+            self._loose = self._loose_ones()
+        if not self._loose or (retry_number(request) and key in self._found):
+            return self._found.get(key)
+        target = request_target(request)
+        found = [one.recorded for one in self._loose if fits(one.target, target) and _fits(one.body, body)]
+        recorded = next((one for one in found if one.served < len(one.calls)), found[-1] if found else None)
+        if recorded is not None:
+            self._found[key] = recorded
+        return recorded
+
+    def _loose_ones(self) -> list[_Loose]:
+        """What may answer a request with another key: recordings with variables, and those nobody has redacted."""
+        loose = []
+        for key, recorded in (self._index or {}).items():
+            request = recorded.calls[0].outcome.request
+            today = self._redact(Exchange(request=request)).request
+            if may_stand_for_another(key) or (today.uri, today.body) != (request.uri, request.body):
+                loose.append(_Loose(request_target(today), self._body_of(today), recorded))
+        return loose
+
     def _key(self, request: Request) -> str:
         return key_of(request_target(request), self._body_of(request))
 
     def _miss(self, request: Request, body: JSON, key: str) -> Miss:
-        recorded = (self._index or {}).get(key)
+        recorded = (self._index or {}).get(key) or self._found.get(key)
         requests = [exchange.request for exchange in self._loaded if not retry_number(exchange.request)]
         return Miss(
             test=self.test,
@@ -272,9 +320,15 @@ class Recording:
         )
 
     def _read(self, call: LogicalCall) -> ModelCall:
-        try:
-            decoded = self._decode(call.outcome)
-        except UndecodableExchange as error:
-            unknown = ModelCall(error_type="undecodable", error_message=str(error))
-            decoded = wire.with_facts(unknown, call.outcome)
-        return replace(decoded, attempts=attempts_of(call))
+        return replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call))
+
+
+def _fits(recorded: JSON, body: JSON) -> bool:
+    """Whether a body is the recorded one but for its variables."""
+    if isinstance(recorded, str) and isinstance(body, str):
+        return fits(recorded, body)
+    if isinstance(recorded, dict) and isinstance(body, dict):
+        return recorded.keys() == body.keys() and all(_fits(item, body[name]) for name, item in recorded.items())
+    if isinstance(recorded, list) and isinstance(body, list):
+        return len(recorded) == len(body) and all(map(_fits, recorded, body))
+    return recorded == body and isinstance(recorded, bool) == isinstance(body, bool)

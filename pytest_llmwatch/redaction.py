@@ -1,16 +1,32 @@
-"""What may stand in a file. Headers are kept by name; all others are left out, whatever they hold."""
+"""What may stand in a file: headers by name, and no secret in a URL, a header, a body or a message.
+
+A secret is what stands in a field that holds secrets (`api_key`), what looks like a key (`key_shapes`), and a value of
+the environment (`environment_secrets`). The first two need no environment: a replay goes by them alone. In the place of
+a secret stands its kind, `[redacted:api_key]`, and `~redacted.api_key~` where a URL or a form allows no brackets. Kinds
+in capitals are variables.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import functools
+import json
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from .aws_frames import Frame, framed, frames_of
+from .environment_secrets import Forms, forms_of, values_in
+from .errors import SettingError
+from .json_leaves import Leaf, leaves_of, place_in_literal
+from .key_shapes import Span, may_hold_shape, shapes_in
 from .request_key import IGNORED_QUERY
 
 if TYPE_CHECKING:
-    from .exchange import Headers, Request, Response
+    from collections.abc import Iterable, Mapping
+
+    from .exchange import Exchange, Headers, Request, Response
 
 KEPT_REQUEST_HEADERS = re.compile(
     r"accept|content-type|anthropic-(?:version|beta)|openai-beta|x-stainless-(?:retry-count|lang|package-version)"
@@ -21,32 +37,444 @@ KEPT_RESPONSE_HEADERS = re.compile(
     r"|x-amzn-errortype|x-amzn-bedrock-.*|x-envoy-upstream-service-time|server-timing|x-gemini-service-tier"
     r"|(?:anthropic-)?x?-?ratelimit-.*|x-metrics-.*|num_tokens|x-inference-time"
 )
+URI_HEADERS = frozenset({"location", "x-goog-upload-url"})
+SECRET_FIELDS = frozenset(
+    {"apikey", "xapikey", "xgoogapikey", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken"}
+    | {"securitytoken", "assertion", "clientassertion", "password", "passwd", "clientsecret", "secretkey", "privatekey"}
+    | {"secretaccesskey", "awssecretaccesskey", "awssessiontoken", "authorization", "proxyauthorization"}
+)
+SECRET_HEADER = re.compile(r".*(?:key|token|secret|auth|cookie|password|credential).*", re.IGNORECASE)
+FIELD_TELLS = (
+    *(b"apikey", b"accesstoken", b"refreshtoken", b"idtoken", b"authtoken", b"sessiontoken", b"securitytoken"),
+    *(b"assertion", b"passw", b"secret", b"privatekey", b"authorization", b'headers"', b'headers\\"'),
+)
+SMALL_LETTERS = bytes(range(256)).lower()
+# Random by nature, no secret, and needed byte for byte by the next request or by whoever looks at the picture.
+OPAQUE_FIELDS = frozenset(
+    {"encryptedcontent", "signature", "thoughtsignature", "b64json", "partialimageb64", "embedding", "bytes"}
+    | {"bytesbase64encoded", "imagebytes", "videobytes", "filedata", "encryptedindex", "encryptedstdout"}
+)
+MEDIA = re.compile(r"[A-Za-z0-9+/_=-]{256,}")
+LONG_KEYS = ("bedrock-api-key-", "ABSK", "IQoJb3JpZ2lu")
+PLACEHOLDER = re.compile(r"\[redacted:[^\]\s]+\]|~redacted\.[^~\s]+~")
+OF_ENVIRONMENT = re.compile(r"\[redacted:[A-Z0-9_]+\]|~redacted\.[A-Z0-9_]+~")
+LONGEST_SECRET = 512
+LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
+PARAMETER = re.compile(r"(?<=[?&])([^=&#]+)=([^&#]+)")
+PAIR = re.compile(r"(?:^|(?<=&))([^=&]+)=([^&]+)")
+PART = re.compile(r"\r\n\r\n(.*?)(?=\r\n--)", re.DOTALL)
+PART_NAME = re.compile(r'content-disposition:[^\r\n]*?[; ]name="?([^";\r\n]+)', re.IGNORECASE)
+DATA_LINE = re.compile(r"^data: ?([^\r\n]*)", re.MULTILINE)
+EVENTS = re.compile(r"\s*(?:data|event|id|retry)?:")
+SURROGATE = re.compile("[\udc80-\udcff]")
 
 
-def redacted_request(request: Request) -> Request:
-    """The request as it may be written and keyed."""
-    return replace(request, uri=_without_secrets(request.uri), headers=_kept(request.headers, KEPT_REQUEST_HEADERS))
+Patterns = tuple[re.Pattern[str], ...]
 
 
-def redacted_response(response: Response) -> Response:
-    """The response as it may be written."""
-    headers = _kept(response.headers, KEPT_RESPONSE_HEADERS)
-    places = ("location", "x-goog-upload-url")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secrets:
+    """What is secret beside known fields and shapes.
+
+    Attributes:
+        patterns: Those of `llm_secret_patterns` and of the hook.
+        forms: The values of the environment (`forms_of`); none at replay.
+    """
+
+    patterns: Patterns = ()
+    forms: Forms = field(default_factory=dict)
+
+
+KNOWN = Secrets()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A secret in a text: its kind (that of a key, or the name of a variable) and the line, from 1."""
+
+    kind: str
+    line: int
+
+
+def findings_in(text: str, *, environ: Mapping[str, str] | None = None, patterns: Iterable[str] = ()) -> list[Finding]:
+    """The secrets that stand in a text, such as a whole cassette: keys, values of the environment, signed URLs.
+
+    Raises:
+        SettingError: a pattern does not compile.
+    """
+    spans = shapes_in(text, compiled(patterns)) + values_in(text, forms_of(environ or {}))
+    return [Finding(span.kind, text.count("\n", 0, span.start) + 1) for span in merged(spans)]
+
+
+def compiled(patterns: Iterable[str | re.Pattern[str]]) -> Patterns:
+    """The patterns of `llm_secret_patterns` and of the hook.
+
+    Raises:
+        SettingError: one does not compile.
+    """
+    made = []
+    for pattern in patterns:
+        try:
+            made.append(re.compile(pattern))
+        except (re.error, TypeError) as error:
+            raise SettingError(f"llm_secret_patterns: {pattern!r} does not compile: {error}") from error
+    return tuple(made)
+
+
+def redacted(exchange: Exchange, secrets: Secrets = KNOWN) -> Exchange:
+    """The exchange as it may be written, and its request as it is keyed. To do it again changes nothing."""
+    response, failure = exchange.response, exchange.failure
     return replace(
-        response,
-        headers=tuple((name, _without_secrets(value) if name in places else value) for name, value in headers),
+        exchange,
+        request=redacted_request(exchange.request, secrets),
+        response=None if response is None else redacted_response(response, secrets),
+        failure=None if failure is None else replace(failure, message=redacted_text(failure.message, secrets)),
     )
 
 
-def _kept(headers: Headers, names: re.Pattern[str]) -> Headers:
-    return tuple((name.lower(), value) for name, value in headers if names.fullmatch(name.lower()))
+def redacted_request(request: Request, secrets: Secrets = KNOWN) -> Request:
+    """The request as it may be written and keyed."""
+    body = request.body
+    return replace(
+        request,
+        uri=redacted_uri(request.uri, secrets),
+        headers=_headers(request.headers, KEPT_REQUEST_HEADERS, secrets),
+        body=redacted_body(body, request.header("content-type") or "", secrets) if body else body,
+    )
 
 
-def _without_secrets(uri: str) -> str:
-    parts = urlsplit(uri)
-    netloc = parts.netloc.rpartition("@")[2]  # user:password@host
-    if not parts.query and netloc == parts.netloc:
+def redacted_response(response: Response, secrets: Secrets = KNOWN) -> Response:
+    """The response as it may be written."""
+    return replace(
+        response,
+        reason=redacted_text(response.reason, secrets),
+        headers=_headers(response.headers, KEPT_RESPONSE_HEADERS, secrets),
+        body=redacted_body(response.body, response.header("content-type") or "", secrets),
+    )
+
+
+def redacted_text(text: str, secrets: Secrets = KNOWN) -> str:
+    """A text that somebody is to read."""
+    return _applied(text, _plain_spans(text, secrets))
+
+
+def redacted_uri(uri: str, secrets: Secrets = KNOWN) -> str:
+    """The URL without user and password, its secret parameters by name only; every other byte as it was."""
+    if not secrets.forms and not secrets.patterns and _is_plain(uri):
         return uri
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode([(name, value) for name, value in pairs if name.lower() not in IGNORED_QUERY])
-    return urlunsplit(parts._replace(netloc=netloc, query=query))
+    if "@" in uri:
+        uri = LOGIN.sub(r"\1", uri)
+    spans = _plain_spans(uri, secrets)
+    if "?" in uri:
+        spans += [
+            Span(*match.span(2), match[1].lower())
+            for match in PARAMETER.finditer(uri, uri.index("?"))
+            if match[1].lower() in IGNORED_QUERY and not PLACEHOLDER.fullmatch(match[2])
+        ]
+    return _applied(uri, [replace(span, in_uri=True) for span in spans]) if spans else uri
+
+
+def redacted_body(body: bytes, content_type: str, secrets: Secrets = KNOWN) -> bytes:
+    """The body, every byte that is no secret as it was; frames of an AWS event stream get the right checksums."""
+    if body[:1] == b"\0":
+        frames, rest = frames_of(body)
+        if frames:
+            return _redacted_frames(frames, secrets) + _redacted_binary(rest, secrets)
+    # A stream may have a key in pieces, which no search over the whole would find.
+    if body[:1] == b"{" and b"\n{" not in body and not _may_hold(body, secrets):
+        return body
+    text = body.decode("utf-8", "surrogateescape")
+    spans = _body_spans(text, content_type.lower(), secrets)
+    return _applied(text, spans).encode("utf-8", "surrogateescape") if spans else body
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order, those that overlap as one, of the kind that reaches furthest.
+
+    Where a value of the environment is only partly inside a key, the kind is the variable: a replay, which does not
+    know the variable, makes another text of it, and only variables stand for any text there.
+    """
+    result: list[Span] = []
+    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
+        before = result[-1] if result else None
+        if before is None or span.start >= before.end:
+            result.append(span)
+        elif span.end > before.end:
+            kept = span if span.kind.isupper() else before
+            result[-1] = replace(kept, start=before.start, end=span.end)
+    return result
+
+
+def placeholder(span: Span) -> str:
+    """What stands in the place of a secret; nothing in the place of its second piece."""
+    if not span.kind:
+        return ""
+    return f"~redacted.{span.kind}~" if span.in_uri else f"[redacted:{span.kind}]"
+
+
+def may_stand_for_another(key: str) -> bool:
+    """Whether the key of a recorded request has a variable in it."""
+    return "redacted" in key and OF_ENVIRONMENT.search(key) is not None
+
+
+def fits(recorded: str, text: str) -> bool:
+    """Whether a text is the recorded one, with anything but spaces in the place of each variable."""
+    pieces = OF_ENVIRONMENT.split(recorded)
+    if len(pieces) == 1 or not text.startswith(pieces[0]):
+        return recorded == text
+    ends = [len(pieces[0])]
+    for piece in pieces[1:]:
+        ends = _ends_after(text, piece, ends)
+    return len(text) in ends
+
+
+def _ends_after(text: str, piece: str, starts: list[int]) -> list[int]:
+    """Where a piece can end that follows a run of no spaces from one of these places."""
+    ends = []
+    done = -1
+    for start in starts:
+        run = re.compile(r"\S*").match(text, start, start + LONGEST_SECRET)
+        last = run.end() if run else start
+        places = range(max(start, done + 1), last + 1)
+        ends += [place + len(piece) for place in places if text.startswith(piece, place)]
+        done = max(done, last)
+    return ends
+
+
+def _applied(text: str, spans: Iterable[Span]) -> str:
+    pieces, end = [], 0
+    for span in merged(spans):
+        pieces += [text[end : span.start], placeholder(span)]
+        end = span.end
+    return "".join([*pieces, text[end:]])
+
+
+def _headers(headers: Headers, names: re.Pattern[str], secrets: Secrets) -> Headers:
+    kept = tuple((name.lower(), value) for name, value in headers if names.fullmatch(name.lower()))
+    together = "\n".join(value for _name, value in kept)
+    if not secrets.forms and not secrets.patterns and _is_plain(together):
+        return kept
+    return tuple(
+        (name, redacted_uri(value, secrets) if name in URI_HEADERS else redacted_text(value, secrets))
+        for name, value in kept
+    )
+
+
+def _plain_spans(text: str, secrets: Secrets) -> list[Span]:
+    spans = shapes_in(text, secrets.patterns)
+    return spans + values_in(text, secrets.forms) if secrets.forms else spans
+
+
+@functools.lru_cache(maxsize=1024)  # few URLs and headers, many times
+def _is_plain(text: str) -> bool:
+    return "?" not in text and "@" not in text and not may_hold_shape(text.encode("utf-8", "surrogateescape"))
+
+
+def _may_hold(body: bytes, secrets: Secrets) -> bool:
+    return bool(secrets.patterns or secrets.forms) or may_hold_shape(body) or _may_hold_field(body)
+
+
+def _may_hold_field(body: bytes) -> bool:
+    plain = body.translate(SMALL_LETTERS, b"-_")
+    for tell in FIELD_TELLS:  # noqa: SIM110 - a generator costs as much as the searches
+        if tell in plain:
+            return True
+    return False
+
+
+def _normal(name: str) -> str:
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def _is_secret_field(names: tuple[str, ...]) -> bool:
+    name = names[-1] if names else ""
+    if _normal(name) in SECRET_FIELDS:
+        return True
+    return len(names) > 1 and names[-2].lower() == "headers" and SECRET_HEADER.fullmatch(name) is not None
+
+
+def _body_spans(text: str, kind: str, secrets: Secrets) -> list[Span]:
+    if kind.startswith("multipart/"):
+        return _multipart_spans(text, secrets)
+    if SURROGATE.search(text):
+        return values_in(text, secrets.forms)  # no text: what looks like a key there may be a part of a picture
+    # urllib and curl call every body a form unless they are told otherwise.
+    if kind.startswith("application/x-www-form-urlencoded") and text[:1] not in "{[":
+        return _form_spans(text, secrets)
+    return _text_spans(text, secrets)
+
+
+def _form_spans(text: str, secrets: Secrets) -> list[Span]:
+    fields = [
+        Span(*match.span(2), match[1].lower())
+        for match in PAIR.finditer(text)
+        if _normal(match[1]) in SECRET_FIELDS and not PLACEHOLDER.fullmatch(match[2])
+    ]
+    return [replace(span, in_uri=True) for span in (*fields, *_plain_spans(text, secrets))]
+
+
+def _multipart_spans(text: str, secrets: Secrets) -> list[Span]:
+    spans = values_in(text, secrets.forms)
+    end = 0
+    for match in PART.finditer(text):
+        name, content = PART_NAME.search(text, end, match.start()), match[1]
+        end = match.end()
+        if SURROGATE.search(content) or "\0" in content:
+            continue
+        if name is not None and _normal(name[1]) in SECRET_FIELDS and content and not PLACEHOLDER.fullmatch(content):
+            spans.append(Span(*match.span(1), name[1].lower()))
+        spans += _moved(_text_spans(content, secrets), match.start(1))
+    return spans
+
+
+def _moved(spans: Iterable[Span], by: int) -> list[Span]:
+    return [replace(span, start=span.start + by, end=span.end + by) for span in spans]
+
+
+def _text_spans(text: str, secrets: Secrets) -> list[Span]:
+    """The secrets of a text that is JSON, a stream of JSON values, or prose."""
+    if EVENTS.match(text):
+        lines = [match.span(1) for match in DATA_LINE.finditer(text)]
+        return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + values_in(text, secrets.forms)
+    first = text.lstrip()[:1]
+    if first not in ("{", "[", '"'):
+        return _plain_spans(text, secrets)
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        lines = [match.span() for match in re.finditer(r"[^\r\n]+", text)]
+        if len(lines) > 1 and all(text[start] in '{["' for start, _end in lines):
+            return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + values_in(text, secrets.forms)
+        # Cut short, or no JSON at all.
+        return _spans_of_leaves(text, leaves_of(text), secrets) + _plain_spans(text, secrets)
+    leaves = leaves_of(text)
+    if first == "[":  # Gemini's streams without `alt=sse`: each item is an event
+        for leaf in leaves:
+            leaf.place = ("[]", *leaf.place[2:]) if len(leaf.place) > 2 else leaf.place
+    return _spans_of_leaves(text, leaves, secrets) + values_in(text, secrets.forms)
+
+
+def _leaves_of_lines(text: str, lines: Iterable[tuple[int, int]]) -> list[Leaf]:
+    leaves: list[Leaf] = []
+    for start, end in lines:
+        found = leaves_of(text, start, end) if text[start : start + 1] in ("{", "[", '"') else []
+        leaves += found or [Leaf(text[start:end], start, end, (), ("",))]
+    return leaves
+
+
+def _spans_of_leaves(text: str, leaves: Iterable[Leaf], secrets: Secrets) -> list[Span]:
+    spans: list[Span] = []
+    places: dict[object, list[Leaf]] = {}
+    for leaf in leaves:
+        for found in _string_spans(leaf.text, leaf.names, secrets, is_key=leaf.is_key):
+            start, end = place_in_literal(text, leaf, found.start, found.end)
+            spans.append(replace(found, start=start, end=end))
+        if not leaf.is_key:
+            places.setdefault(leaf.place, []).append(leaf)
+    for pieces in places.values():
+        if len(pieces) > 1:
+            spans += _spans_across(text, pieces, secrets)
+    return spans
+
+
+def _spans_across(text: str, pieces: list[Leaf], secrets: Secrets) -> list[Span]:
+    """What only the pieces together say: the placeholder is in the first, nothing in the others."""
+    if len({piece.text for piece in pieces}) == 1:
+        return []
+    whole = "".join(piece.text for piece in pieces)
+    found = merged(_string_spans(whole, pieces[0].names, secrets) if not _is_secret_field(pieces[0].names) else [])
+    spans: list[Span] = []
+    at = 0
+    for piece in pieces:
+        after = at + len(piece.text)
+        for span in found:
+            start, end = max(span.start, at), min(span.end, after)
+            if start < end and not (at <= span.start and span.end <= after):
+                place = place_in_literal(text, piece, start - at, end - at)
+                spans.append(Span(*place, span.kind if start == span.start else "", span.in_uri))
+        at = after
+    return spans
+
+
+def _string_spans(text: str, names: tuple[str, ...], secrets: Secrets, *, is_key: bool = False) -> list[Span]:
+    if not text:
+        return []
+    if not is_key and _is_secret_field(names):
+        return [] if PLACEHOLDER.fullmatch(text) else [Span(0, len(text), names[-1].lower())]
+    spans: list[Span] = []
+    if not _is_opaque(text, names):
+        if text.lstrip()[:1] in ("{", "["):
+            spans += _nested_fields(text)
+        spans += shapes_in(text, secrets.patterns)
+    return spans + values_in(text, secrets.forms) if secrets.forms else spans
+
+
+def _is_opaque(text: str, names: tuple[str, ...]) -> bool:
+    if names and _normal(names[-1]) in OPAQUE_FIELDS:
+        return True
+    return len(text) >= 256 and MEDIA.fullmatch(text) is not None and not text.startswith(LONG_KEYS)
+
+
+def _nested_fields(text: str) -> list[Span]:
+    """Secret fields of JSON inside a string, such as the arguments of a tool."""
+    try:
+        json.loads(text, strict=False)
+    except RecursionError:
+        return []
+    except ValueError:
+        if not re.match(r'\s*\[?\s*\{\s*"', text):
+            return []  # else it is JSON that was cut short
+    spans = []
+    for leaf in leaves_of(text):
+        if leaf.is_key or not leaf.text:
+            continue
+        if _is_secret_field(leaf.names):
+            if not PLACEHOLDER.fullmatch(leaf.text):
+                spans.append(Span(leaf.start, leaf.end, leaf.names[-1].lower()))
+        elif leaf.text.lstrip()[:1] in ("{", "["):
+            for found in _nested_fields(leaf.text):
+                start, end = place_in_literal(text, leaf, found.start, found.end)
+                spans.append(replace(found, start=start, end=end))
+    return spans
+
+
+def _redacted_binary(body: bytes, secrets: Secrets) -> bytes:
+    text = body.decode("utf-8", "surrogateescape")
+    return _applied(text, values_in(text, secrets.forms)).encode("utf-8", "surrogateescape")
+
+
+def _redacted_frames(frames: list[Frame], secrets: Secrets) -> bytes:
+    inner = [_chunk_of(frame.payload) for frame in frames]
+    texts = [
+        (frame.payload if chunk is None else chunk).decode("utf-8", "surrogateescape")
+        for frame, chunk in zip(frames, inner, strict=True)
+    ]
+    whole, lines, start = "\n".join(texts), [], 0
+    for text in texts:
+        lines.append((start, start + len(text)))
+        start += len(text) + 1
+    spans = merged(_spans_of_leaves(whole, _leaves_of_lines(whole, lines), secrets) + values_in(whole, secrets.forms))
+    result = []
+    for frame, chunk, text, (start, end) in zip(frames, inner, texts, lines, strict=True):
+        own = _moved((span for span in spans if start <= span.start < end), -start)
+        payload = frame.payload
+        if own:
+            changed = _applied(text, own).encode("utf-8", "surrogateescape")
+            payload = changed if chunk is None else _with_chunk(payload, changed)
+        result.append(framed(replace(frame, payload=payload)))
+    return b"".join(result)
+
+
+def _chunk_of(payload: bytes) -> bytes | None:
+    """What Bedrock's `InvokeModelWithResponseStream` wraps: the model's own JSON as base64 in a field `bytes`."""
+    try:
+        value = json.loads(payload)
+        return base64.b64decode(value["bytes"], validate=True)
+    except (ValueError, KeyError, TypeError, binascii.Error):
+        return None
+
+
+def _with_chunk(payload: bytes, chunk: bytes) -> bytes:
+    text = payload.decode()
+    leaf = next(leaf for leaf in leaves_of(text) if leaf.names[-1:] == ("bytes",) and not leaf.is_key)
+    return (text[: leaf.start] + base64.b64encode(chunk).decode() + text[leaf.end :]).encode()

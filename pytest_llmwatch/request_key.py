@@ -11,7 +11,7 @@ import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from .bodies import canonical_body
 from .errors import SettingError
@@ -32,6 +32,7 @@ IGNORED_QUERY = frozenset(
 )
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
 CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+ESCAPED = re.compile(r"(?:%(?!2[Ff5])[0-9A-Fa-f]{2})+")
 STEP = re.compile(r"\[(\*|\d+)\]|\.?(\*\*|\*|[^.\[\]]+)")
 
 
@@ -96,7 +97,9 @@ def request_target(request: Request) -> str:
         if name.lower() not in IGNORED_QUERY
     )
     tail = f"?{urlencode(query)}" if query else ""
-    return f"{request.method.upper()} {host}{f':{port}' if port else ''}{parts.path or '/'}{tail}"
+    # Clients differ in what they escape: a model's `:` is `%3A` to botocore. A slash in a name stays escaped.
+    path = ESCAPED.sub(lambda match: unquote(match[0]), parts.path) if "%" in parts.path else parts.path
+    return f"{request.method.upper()} {host}{f':{port}' if port else ''}{path or '/'}{tail}"
 
 
 def request_key(request: Request, ignored: Iterable[IgnoredField] = ()) -> str:

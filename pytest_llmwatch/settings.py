@@ -69,6 +69,12 @@ SETTINGS: dict[str, Setting] = {
         default=[],
         help="JSON paths of request fields that change at every run (`messages[*].id`, `path ~ pattern`)",
     ),
+    "secret_patterns": Setting(
+        ini="llm_secret_patterns",
+        ini_type="linelist",
+        default=[],
+        help="regular expressions of secrets beside the known ones; what they match is not written",
+    ),
 }
 MARKER_ARGUMENTS = frozenset(setting.marker for setting in SETTINGS.values() if setting.marker)
 

@@ -20,10 +20,12 @@ import pytest
 
 from . import cassette_paths, settings, store
 from .cassette import Cassette, dump, parse
+from .environment_secrets import SeenSecrets
 from .errors import UnreadableCassette
 from .hosts import is_unstored, names_host
 from .recorder import Switchboard
 from .recording import Recording
+from .redaction import KNOWN, Patterns, Secrets, compiled, redacted, redacted_text
 from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
@@ -64,6 +66,8 @@ class Watch:
     touched: list[Scope] = field(default_factory=list)
     fixture_entries: list[Entry] = field(default_factory=list)
     finished: set[Path] = field(default_factory=set)
+    environment: SeenSecrets = field(default_factory=SeenSecrets)
+    _patterns: dict[object, Patterns] = field(default_factory=dict)
     _stack: list[Scope] = field(default_factory=list)
     _board: Switchboard | None = None
     _undo: Callable[[], None] | None = None
@@ -92,10 +96,11 @@ class Watch:
             test=test,
             mode=mode,
             clock=time.monotonic,
-            explain=functools.partial(_explain, command=self.command(item), cassette=self.shown(path)),
+            explain=functools.partial(self._explain, item=item, cassette=self.shown(path)),
             loaded=None if cassette is None else cassette.exchanges,
             body_of=self._body_of(item, marker),
             decode=functools.partial(_decode, item),
+            redact=self._redact_of(item),
             on_call=self._count,
         )
         return Scope(recording=recording, path=path, exists=text is not None)
@@ -172,6 +177,46 @@ class Watch:
 
         return body_of
 
+    def _redact_of(self, item: pytest.Item) -> Callable[[Exchange], Exchange]:
+        patterns = self.patterns_of(item)
+        hook = item.ihook.pytest_llmwatch_redact
+        if len(hook.get_hookimpls()) == 1:  # nobody but the built-in
+            return functools.partial(self.redacted, patterns=patterns)
+
+        def redact(exchange: Exchange) -> Exchange:
+            answer: Exchange = hook(exchange=exchange, item=item)
+            return answer
+
+        return redact
+
+    def redacted(self, exchange: Exchange, patterns: Patterns) -> Exchange:
+        """The exchange without secrets; those of the environment count where something is recorded."""
+        forms = {} if self.mode == "replay" else self.environment.forms(os.environ)
+        return redacted(exchange, Secrets(patterns=patterns, forms=forms) if patterns or forms else KNOWN)
+
+    def masked(self, text: str, item: pytest.Item) -> str:
+        """A text for people to read, without secrets: those of the environment too, also at replay."""
+        secrets = Secrets(patterns=self.patterns_of(item), forms=self.environment.forms(os.environ))
+        return redacted_text(text, secrets)
+
+    def patterns_of(self, item: pytest.Item) -> Patterns:
+        """The patterns of the ini file and of the hook, which a folder's `conftest.py` governs.
+
+        Raises:
+            SettingError: one does not compile.
+        """
+        hook = item.ihook.pytest_llmwatch_secrets
+        if hook not in self._patterns:
+            lines = settings.setting_of("secret_patterns", self.config, environ=os.environ, marker={})
+            given = [pattern for patterns in hook() for pattern in patterns]
+            self._patterns[hook] = compiled([*(line for line in lines if line.strip()), *given])
+        return self._patterns[hook]
+
+    def _explain(self, miss: Any, *, item: pytest.Item, cassette: str) -> str:
+        from .reports.miss_page import miss_page
+
+        return self.masked(miss_page(miss, command=self.command(item), cassette=cassette), item)
+
     def write(self, scope: Scope) -> Entry:
         """Do with a recording what the policy says, and tell what was done.
 
@@ -197,7 +242,8 @@ class Watch:
 
     def _text(self, scope: Scope) -> str:
         facts = recorded_facts(scope.path.parent)
-        return dump(Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts))
+        cassette = Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts)
+        return dump(cassette, scope.recording.decode)
 
     def entry_of(self, scope: Scope, decision: Write, path: Path) -> Entry:
         """What a recording did, as it travels on a report."""
@@ -214,6 +260,7 @@ class Watch:
             path=self.shown(path),
             is_fixture=scope.is_fixture,
             error_statuses=recording.error_statuses,
+            unserved=recording.unserved if recording.mode == "replay" and scope.outcome == "passed" else None,
         )
 
     def interrupted(self) -> list[Entry]:
@@ -244,12 +291,6 @@ def _check_owner(cassette: Cassette, test: str, path: str) -> None:
     """Two tests may not share a file; a root directory that moved is no reason to complain."""
     if cassette.test is not None and cassette.test.rpartition("/")[2] != test.rpartition("/")[2]:
         raise UnreadableCassette(path, f"this cassette belongs to {cassette.test}, not to {test}", line=2)
-
-
-def _explain(miss: Any, *, command: str, cassette: str) -> str:
-    from .reports.miss_page import miss_page
-
-    return miss_page(miss, command=command, cassette=cassette)
 
 
 def _decode(item: pytest.Item, exchange: Exchange) -> ModelCall:

@@ -246,7 +246,7 @@ def test_a_flaky_test_is_judged_by_its_last_run_and_records_only_that_one(bot, p
 
     assert questions_of(provider) == ["one", "one", "two"]
     assert names_in(project) == ["test_flaky"]
-    assert recorded[FOLDER + "test_flaky.yaml"].count(b"- request:") == 2
+    assert recorded[FOLDER + "test_flaky.yaml"].count(b"- call:") == 2
     assert project.files() == recorded
 
 

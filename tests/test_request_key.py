@@ -108,3 +108,13 @@ def test_the_number_of_a_remote_procedure_call_does_not_count():
     one, two = ({"jsonrpc": "2.0", "id": number, "method": "tools/call"} for number in (1, 2))
 
     assert significant_body(asked(one)) == significant_body(asked(two))
+
+
+def test_a_path_is_the_same_however_a_client_escapes_it():
+    def target(path):
+        return request_target(Request(method="POST", uri=f"https://bedrock.example{path}"))
+
+    assert target("/model/nova-lite-v1%3A0/converse") == target("/model/nova-lite-v1:0/converse")
+    assert target("/model/%E6%97%A5/x") == target("/model/日/x")
+    assert target("/files/a%2Fb") != target("/files/a/b")
+    assert target("/files/a%252Fb") != target("/files/a%2Fb")

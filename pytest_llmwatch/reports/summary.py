@@ -16,6 +16,7 @@ class Entry(TypedDict):
     """One test or wider fixture, as it travels on a report (JSON-safe).
 
     `made` counts what no earlier entry of the same test has; `write` is what happened to the cassette, `path` where.
+    `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
     """
 
     test: str
@@ -27,6 +28,7 @@ class Entry(TypedDict):
     path: str
     is_fixture: bool
     error_statuses: list[int]
+    unserved: list[int] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

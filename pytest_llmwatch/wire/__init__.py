@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from pytest_llmwatch.calls import ModelCall
+from pytest_llmwatch.errors import UndecodableExchange
 
 from .hosts import provider_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_llmwatch.exchange import Exchange, Request
 
 
@@ -32,11 +35,29 @@ def formats() -> tuple[Format, ...]:
     return (openai_chat, in_process)
 
 
+# Where a format does not name its own.
+VOLATILE = frozenset({"id", "created", "created_at", "request_id", "responseId", "system_fingerprint"})
+
+
+def volatile_of(request: Request) -> tuple[frozenset[str], frozenset[str]]:
+    """The fields of a request and of its response that no two recordings of the same answer share."""
+    claiming = next((each for each in formats() if each.claims(request)), None)
+    return getattr(claiming, "VOLATILE_REQUEST", frozenset()), getattr(claiming, "VOLATILE", VOLATILE)
+
+
 def decode(exchange: Exchange) -> ModelCall:
     """The call in an exchange, by the first format that claims it, with its provider and its times."""
     claiming = next((each for each in formats() if each.claims(exchange.request)), None)
     call = claiming.decode(exchange) if claiming else ModelCall()
     return with_facts(call, exchange)
+
+
+def read(exchange: Exchange, decode: Callable[[Exchange], ModelCall] = decode) -> ModelCall:
+    """The call in an exchange, also where the body is not what the request claimed: that is its `error_type` then."""
+    try:
+        return decode(exchange)
+    except UndecodableExchange as error:
+        return with_facts(ModelCall(error_type="undecodable", error_message=str(error)), exchange)
 
 
 def with_facts(call: ModelCall, exchange: Exchange) -> ModelCall:

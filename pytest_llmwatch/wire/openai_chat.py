@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -16,11 +15,13 @@ from pytest_llmwatch.errors import UndecodableExchange
 
 from .event_stream import events, looks_like_events
 from .openai_messages import answer_of, message_of, tools_of, whole_message
+from .provider_costs import cost_of
 from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
-from .reading import first_text, int_of, json_of, money_of, object_from, object_of, objects_of, text_of
+from .reading import first_text, int_of, json_of, object_from, object_of, objects_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from decimal import Decimal
 
     from pytest_llmwatch.exchange import Exchange, Request, Response
 
@@ -37,7 +38,9 @@ _FINISH_REASONS: dict[str | None, FinishReason] = {
     "function_call": "tool_call",
     "error": "error",
 }
-_XAI_TICKS_PER_DOLLAR = Decimal(10) ** 10
+# What no two recordings of the same answer share.
+VOLATILE = frozenset({"id", "created", "system_fingerprint", "choices[*].message.tool_calls[*].id", "x_groq.id"})
+VOLATILE_REQUEST = frozenset({"messages[*].tool_calls[*].id", "messages[*].tool_call_id"})
 
 
 def claims(request: Request) -> bool:
@@ -174,7 +177,7 @@ def _answer_from(chunks: list[dict[str, JSON]], *, is_stream: bool, error: Provi
         messages=tuple(choice.message(is_stream=is_stream) for choice in choices),
         finish_reasons=tuple(choice.finish_reason for choice in choices),
         usage=_usage_of(usage),
-        cost=_cost_of(usage),
+        cost=cost_of(usage),
         error=error and ProviderError(type=error.type or "error", message=error.message),
     )
 
@@ -251,16 +254,3 @@ def _output_tokens(usage: dict[str, JSON], reasoning: int | None) -> int | None:
         return written
     is_outside = int_of(usage.get("total_tokens")) == read + written + reasoning
     return written + reasoning if is_outside else written
-
-
-def _cost_of(usage: dict[str, JSON]) -> Decimal | None:
-    # xAI models on other hosts send zero ticks, which says nothing: https://docs.x.ai/developers/cost-tracking
-    if ticks := money_of(usage.get("cost_in_usd_ticks")):
-        return ticks / _XAI_TICKS_PER_DOLLAR
-    cost = usage.get("cost")
-    charged = money_of(object_of(cost).get("total_cost") if isinstance(cost, dict) else cost)
-    if usage.get("is_byok") is not True:
-        return charged
-    # With a key of one's own, OpenRouter's `cost` is its fee; the provider's bill comes on top.
-    upstream = money_of(object_of(usage.get("cost_details")).get("upstream_inference_cost"))
-    return None if charged is None or upstream is None else charged + upstream

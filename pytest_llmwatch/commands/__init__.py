@@ -1,0 +1,1 @@
+"""What the command `pytest-llmwatch` does with cassettes, one module a command."""

@@ -1,0 +1,111 @@
+"""The cassettes that a command line names: files as they are, folders for what lies below them."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_llmwatch import store
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDER = "cassettes"
+SUFFIXES = (".yaml", ".yml")
+HEAD = re.compile(r"^(?:interactions|llmwatch)\s*:", re.MULTILINE)
+SKIPPED_FOLDERS = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|build|dist|.*\.egg-info")
+
+
+class NoCassettes(LLMWatchError):
+    """A path of the command line leads to no cassette."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CassetteFile:
+    """A file to read; `name` is what the user typed, with the rest of the way for a file below a folder.
+
+    `asked` says that the file itself was named, not a folder above it.
+    """
+
+    name: str
+    path: Path
+    asked: bool = True
+
+
+def files_at(argument: str) -> list[CassetteFile]:
+    """The file, or all cassettes below the folder, in order of their names; pending recordings only where named.
+
+    Raises:
+        NoCassettes: there is nothing at that path, or a folder without cassettes.
+    """
+    path = Path(argument)
+    if not path.is_dir():
+        if not os.path.lexists(path):
+            raise NoCassettes(f"{argument}: there is no such file or folder")
+        return [CassetteFile(name=argument, path=path)]
+    found = [
+        CassetteFile(name=os.path.join(argument, each.relative_to(path)), path=each, asked=False)  # noqa: PTH118 - keeps `./`
+        for each in yaml_files_below(path)
+        if not each.name.endswith(store.PENDING) and is_in_layout_or_cassette(each)
+    ]
+    if not found:
+        raise NoCassettes(f"{argument}: there is no cassette in this folder, nor below it")
+    return found
+
+
+def yaml_files_below(folder: Path) -> Iterator[Path]:
+    """Every YAML file below a folder, without hidden folders, virtual environments and packages of others."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not SKIPPED_FOLDERS.fullmatch(name) and not Path(place, name, "pyvenv.cfg").exists()
+        )
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(SUFFIXES) and name[0] != ".")
+
+
+def is_in_layout_or_cassette(path: Path) -> bool:
+    """Whether a file lies where cassettes lie (then it should be one), or is one elsewhere."""
+    return is_in_layout(path) or looks_like_cassette(path)
+
+
+def is_in_layout(path: Path) -> bool:
+    """Whether a file is at `cassettes/<module>/<test>.yaml`."""
+    return path.absolute().parent.parent.name == FOLDER
+
+
+def looks_like_cassette(path: Path) -> bool:
+    """Whether the text has the head of a cassette; a file that cannot be opened might be one."""
+    try:
+        return HEAD.search(store.read_text(path) or "") is not None
+    except (OSError, UnreadableCassette):
+        return True
+
+
+def read(file: CassetteFile) -> Cassette:
+    """The cassette in a file.
+
+    Raises:
+        UnreadableCassette: it cannot be opened, or is no cassette.
+    """
+    return parse(text_of(file), file.name)
+
+
+def text_of(file: CassetteFile) -> str:
+    """The text of a file.
+
+    Raises:
+        UnreadableCassette: it cannot be opened.
+    """
+    try:
+        text = store.read_text(file.path)
+    except OSError as error:
+        raise UnreadableCassette(file.name, f"it cannot be opened ({error.strerror or error})") from error
+    if text is None:
+        raise UnreadableCassette(file.name, "the file is gone")
+    return text

@@ -1,0 +1,322 @@
+"""What is taken out of URLs, headers, bodies and texts before anything is kept, and what is not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from pytest_llmwatch.aws_frames import Frame, framed, frames_of
+from pytest_llmwatch.cassette import parse
+from pytest_llmwatch.environment_secrets import SeenSecrets, forms_of
+from pytest_llmwatch.errors import SettingError
+from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
+from pytest_llmwatch.key_shapes import looks_random
+from pytest_llmwatch.redaction import (
+    Secrets,
+    compiled,
+    findings_in,
+    fits,
+    redacted,
+    redacted_body,
+    redacted_text,
+    redacted_uri,
+)
+
+KEY = "sk-proj-4fQ9ZmW3vKc7RtXb2LpYd8N"
+VALUE = "Zk3/9+qLw7Tb1Xv5"
+LOGIN = base64.b64encode(b"jane:hunter22").decode()
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9P"
+PEM = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7\n-----END PRIVATE KEY-----"
+SECRETS = Secrets(forms=forms_of({"VAULT_TOKEN": VALUE}))
+JSON = "application/json"
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (f"use {KEY}.", "use [redacted:sk-key]."),
+        ("AIza" + "SyA1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q", "[redacted:google-key]"),
+        ("key gsk_a1B2c3D4e5F6g7H8i9J0k1L2", "key [redacted:groq-key]"),
+        ("hf_aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeFgH", "[redacted:huggingface-token]"),
+        ("AKIA2E0A8F3B244C9986", "[redacted:aws-key-id]"),
+        ("(ghp_a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8)", "([redacted:github-token])"),
+        ("xoxb-123456789012-a1B2c3D4e5", "[redacted:slack-token]"),
+        (f"token {JWT}", "token [redacted:jwt]"),
+        (f"a\n{PEM}\nb", "a\n[redacted:private-key]\nb"),
+        ("Bearer 9f8e7d6c5b4a39281706f5e4", "Bearer [redacted:bearer]"),
+        (f"Basic {LOGIN}", "Basic [redacted:basic]"),
+        ("postgres://app:Xk9mQ2zR7t@db/x", "postgres://app:~redacted.password~@db/x"),
+        (f"https://h/f?se=2026&sig={'aB3%2B' * 8}&x=1", "https://h/f?se=2026&sig=~redacted.signature~&x=1"),
+        ("see https://h/f?X-Amz-Signature=0f9e&a=b", "see https://h/f?X-Amz-Signature=~redacted.signature~&a=b"),
+        (f"Credential=AKIA2E0A8F3B244C9986/20260302/us/bedrock, Signature={'ab12' * 16}", None),
+    ],
+)
+def test_what_looks_like_a_key_is_replaced_by_its_kind(text, expected):
+    result = redacted_text(text)
+
+    assert result == (
+        expected or "Credential=[redacted:aws-key-id]/20260302/us/bedrock, Signature=[redacted:aws-signature]"
+    )
+    assert redacted_text(result) == result
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("sk-test", "sk-...", "sk-your-key-goes-here-please", "AKIAIOSFODNN7EXAMPLE", "Bearer token", "Basic usage"),
+        *("-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----", "postgres://postgres:postgres@localhost/db"),
+        *("max_tokens", "https://h/?page=2", f"data:image/png;base64,AAAA/{KEY}", f"QUJD+{KEY}", "eyJhbGciOi"),
+    ],
+)
+def test_what_only_resembles_a_key_stays(text):
+    assert redacted_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "value, is_random",
+    [
+        *[(value, False) for value in ("postgres", "changeme123", "production", "sk-test", "true", "2026-03-02")],
+        *[(value, False) for value in ("gpt-5-mini-2025-08-07", "claude-sonnet-4-20250514", "correcthorsebattery")],
+        *[(value, False) for value in ("Qwen2.5-72B-A14B-Instruct-2507", "not-a-real-key-123", "MyCompanyTestKey")],
+        *[(value, True) for value in (VALUE, KEY, "a1b2c3d4", "Xk9$mQ2z", "d41d8cd98f00b204e9800998ecf8427e")],
+        *[(value, True) for value in ("550e8400-e29b-41d4-a716-446655440000", "kqzvxjwpthbrnmsd")],
+    ],
+)
+def test_words_dates_and_model_names_do_not_look_random(value, is_random):
+    assert looks_random(value) is is_random
+
+
+@pytest.mark.parametrize(
+    "name, value, secrets",
+    [
+        ("OPENAI_API_KEY", KEY, [KEY]),
+        ("DATABASE_URL", "postgres://app:Xk9mQ2zR7t@db/x", ["Xk9mQ2zR7t"]),
+        ("DATABASE_URL", "postgres://postgres:postgres@db/x", []),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/home/jane/Xk9mQ2zR7t.json", []),
+        ("PWD", "/work/a1b2c3d4e5", []),
+        ("HOME_KEY", "/home/a1b2c3d4e5/k", []),
+        ("EDITOR", KEY, []),
+        ("SECRET_MODE", "production", []),
+        ("GCP_CREDENTIALS", json.dumps({"type": "a1b2c3d4e5f60718"}), []),
+        ("GCP_CREDENTIALS", json.dumps({"client_secret": "Xk9mQ2zR7t"}), ["Xk9mQ2zR7t"]),
+    ],
+)
+def test_a_variable_is_secret_by_its_name_and_its_value(name, value, secrets):
+    forms = forms_of({name: value})
+
+    assert [secret for secret in secrets if secret not in forms] == []
+    assert bool(forms) is bool(secrets)
+
+
+def written(value):
+    raw = value.encode()
+    yield value
+    yield json.dumps(value)[1:-1]
+    yield quote(value, safe="")
+    for before in (b"", b"a", b"ab"):
+        for after in (b"", b"c", b"cd"):
+            yield base64.b64encode(before + raw + after).decode()
+            yield base64.urlsafe_b64encode(before + raw + after).decode()
+            yield quote(base64.b64encode(before + raw + after), safe="")
+
+
+@pytest.mark.parametrize("value", [VALUE, 'a"Q\\9/x7+Lz', "p4ßw0rD9xQ"])
+def test_a_value_of_the_environment_is_found_in_every_form(value):
+    secrets = Secrets(forms=forms_of({"VAULT_TOKEN": value}))
+
+    for form in written(value):
+        for text in (form, f"a {form} b", json.dumps({"deep": json.dumps({"text": form})})):
+            assert "VAULT_TOKEN" in redacted_text(text, secrets), form
+            assert b"VAULT_TOKEN" in redacted_body(text.encode(), "text/plain", secrets), form
+        assert "~redacted.VAULT_TOKEN~" in redacted_uri(f"https://h/{form}/x", secrets)
+
+
+def test_a_variable_that_was_set_for_a_while_stays_known():
+    seen = SeenSecrets()
+    seen.forms({"VAULT_TOKEN": VALUE})
+
+    assert VALUE in seen.forms({})
+
+
+@pytest.mark.parametrize(
+    "uri, expected",
+    [
+        ("https://u:p@h/x?a=%20b&key=SECRET&c=d+e", "https://h/x?a=%20b&key=~redacted.key~&c=d+e"),
+        ("https://h/x?API_KEY=1&b=%7e#part", "https://h/x?API_KEY=~redacted.api_key~&b=%7e#part"),
+        ("https://h/a@b?key=", "https://h/a@b?key="),
+        ("python:///bot.<locals>.ask", "python:///bot.<locals>.ask"),
+    ],
+)
+def test_a_url_keeps_every_byte_but_its_secrets(uri, expected):
+    assert redacted_uri(uri) == expected
+    assert redacted_uri(expected) == expected
+
+
+SCHEMA = {"type": "object", "properties": {"password": {"type": "string"}}, "required": ["password"]}
+
+
+@pytest.mark.parametrize(
+    "body, content_type, expected",
+    [
+        ('{ "api_key" :"a", "n": 1.0}', JSON, '{ "api_key" :"[redacted:api_key]", "n": 1.0}'),
+        ('{"X-API-Key":["a"],"max_tokens":5}', JSON, '{"X-API-Key":["[redacted:x-api-key]"],"max_tokens":5}'),
+        ('{"headers":{"x-token":"t","x-env":"e"}}', JSON, '{"headers":{"x-token":"[redacted:x-token]","x-env":"e"}}'),
+        (r'{"a":"{\"passwd\": \"\u00e9\", \"b\":1}"}', JSON, r'{"a":"{\"passwd\": \"[redacted:passwd]\", \"b\":1}"}'),
+        ('{"text":"{not json, password"}', JSON, None),
+        (json.dumps({"parameters": SCHEMA, "prompt_cache_key": "k", "tokens": "2"}), JSON, None),
+        ('{"password":"", "token":"t"}', JSON, None),
+        ('{"password":"cut', JSON, None),
+        ('{"access_token":"abc","cut', JSON, '{"access_token":"[redacted:access_token]","cut'),
+        ("a=1&api_key=s&b=%20", "application/x-www-form-urlencoded", "a=1&api_key=~redacted.api_key~&b=%20"),
+        (json.dumps({"signature": KEY, "b64_json": KEY, "thoughtSignature": KEY}), JSON, None),
+        (json.dumps({"data": "A" * 300 + KEY}), JSON, None),
+        (f'[{{"a":"{KEY}"}}]', JSON, '[{"a":"[redacted:sk-key]"}]'),
+    ],
+)  # fmt: skip
+def test_secret_fields_of_a_body_are_replaced_and_nothing_else(body, content_type, expected):
+    result = redacted_body(body.encode(), content_type).decode()
+
+    assert result == (expected or body)
+    assert redacted_body(result.encode(), content_type).decode() == result
+
+
+def test_text_parts_of_multipart_are_redacted_and_binary_parts_are_not():
+    head = '--B\r\nContent-Disposition: form-data; name="api_key"\r\n\r\n'
+    file = b'\r\n--B\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n\xff\0 ' + KEY.encode()
+    body = head.encode() + b"plain" + file + VALUE.encode() + b"\r\n--B--\r\n"
+    result = redacted_body(body, "multipart/form-data; boundary=B", SECRETS)
+
+    assert result == body.replace(b"plain", b"[redacted:api_key]").replace(VALUE.encode(), b"[redacted:VAULT_TOKEN]")
+
+
+def test_a_binary_body_loses_values_of_the_environment_only():
+    body = b"\xff\xfe" + KEY.encode() + b"\0" + VALUE.encode() + b"\x80"
+
+    assert redacted_body(body, "", SECRETS) == body.replace(VALUE.encode(), b"[redacted:VAULT_TOKEN]")
+
+
+def chunk(text, index=0):
+    return json.dumps({"choices": [{"index": index, "delta": {"content": text}}]})
+
+
+def texts_of(lines):
+    return ["".join(choice["delta"]["content"] for choice in json.loads(line)["choices"]) for line in lines]
+
+
+PIECES = ["The key is sk", "-", "proj-4fQ9ZmW3v", "Kc7RtXb2", "LpYd8N", ". Keep it."]
+JOINED = ["The key is [redacted:sk-key]", "", "", "", "", ". Keep it."]
+
+
+@pytest.mark.parametrize("value, secrets", [(KEY, None), (VALUE, SECRETS)])
+def test_a_key_in_pieces_is_found_across_the_events_of_a_stream(value, secrets):
+    secrets = secrets or Secrets()
+    kind = "VAULT_TOKEN" if secrets.forms else "sk-key"
+    pieces = ["It is ", *value, ". Bye."]
+    expected = ["It is ", f"[redacted:{kind}]", *[""] * (len(value) - 1), ". Bye."]
+    lines = [chunk(piece) for piece in pieces]
+    sse = "".join(f"data: {line}\n\n" for line in lines) + "data: [DONE]\n\n"
+    frames = b"".join(framed(Frame(b"", line.encode())) for line in lines)
+    wrapped = [json.dumps({"bytes": base64.b64encode(line.encode()).decode(), "p": "abc"}) for line in lines]
+    bedrock = b"".join(framed(Frame(b"", line.encode())) for line in wrapped)
+
+    after = redacted_body(sse.encode(), "text/event-stream", secrets).decode()
+    assert texts_of(line[6:] for line in after.split("\n\n")[:-2]) == expected
+    after = redacted_body("\n".join(lines).encode(), "application/x-ndjson", secrets).decode()
+    assert texts_of(after.split("\n")) == expected
+    after = redacted_body(("[" + ",\n".join(lines) + "]").encode(), JSON, secrets)
+    assert ["".join(one["choices"][0]["delta"]["content"]) for one in json.loads(after)] == expected
+    found, rest = frames_of(redacted_body(frames, "application/vnd.amazon.eventstream", secrets))
+    assert (texts_of(frame.payload for frame in found), rest) == (expected, b"")
+    found, rest = frames_of(redacted_body(bedrock, "application/vnd.amazon.eventstream", secrets))
+    assert texts_of(base64.b64decode(json.loads(frame.payload)["bytes"]) for frame in found) == expected
+
+
+def test_streams_through_one_another_are_put_together_each_for_itself():
+    lines = [chunk(KEY[:9], 0), chunk("Hello", 1), chunk(KEY[9:], 0), chunk(" you", 1)]
+    after = redacted_body("\n".join(lines).encode(), "", Secrets()).decode()
+
+    assert texts_of(after.split("\n")) == ["[redacted:sk-key]", "Hello", "", " you"]
+
+
+def test_a_field_in_a_tools_arguments_is_found_across_events():
+    lines = [chunk('{"pass'), chunk('word": "hun'), chunk('ter2", "a": 1}')]
+    after = redacted_body("\n".join(lines).encode(), "").decode()
+
+    assert json.loads("".join(texts_of(after.split("\n")))) == {"password": "[redacted:password]", "a": 1}
+
+
+def test_redacting_twice_is_redacting_once_and_headers_reasons_and_failures_are_redacted():
+    exchange = Exchange(
+        request=Request(method="POST", uri="https://h/?key=1", headers=(("Accept", KEY), ("authorization", KEY))),
+        response=Response(status=401, reason=f"no {VALUE}", headers=(("Location", "https://h/?sig=1"), ("date", "x"))),
+        failure=TransferFailure(kind="cut", message=f"cut {VALUE}"),
+    )
+    once = redacted(exchange, SECRETS)
+
+    assert redacted(once, SECRETS) == redacted(once) == once
+    assert once.request.headers == (("accept", "[redacted:sk-key]"),)
+    assert once.response.reason == "no [redacted:VAULT_TOKEN]"
+    assert once.response.headers == (("location", "https://h/?sig=~redacted.sig~"),)
+    assert once.failure.message == "cut [redacted:VAULT_TOKEN]"
+
+
+def test_a_key_that_is_a_value_of_the_environment_is_named_as_a_replay_without_it_would():
+    secrets = Secrets(forms=forms_of({"OPENAI_API_KEY": KEY, "VAULT_TOKEN": KEY[8:] + ".x7Lz"}))
+
+    assert redacted_text(f"a {KEY} b", secrets) == redacted_text(f"a {KEY} b")
+    assert redacted_text(f"a {KEY}.x7Lz b", secrets) == "a [redacted:VAULT_TOKEN] b"
+
+
+@pytest.mark.parametrize(
+    "recorded, text, is_same",
+    [
+        ("log in with [redacted:K] now", "log in with abc now", True),
+        ("log in with [redacted:K] now", "log in with  now", True),
+        ("log in with [redacted:K] now", "log in with a b now", False),
+        ("log in with [redacted:K] now", "log in with abc then", False),
+        ("[redacted:K][redacted:L]", "x" * 1024, True),
+        ("[redacted:K]", "x" * 513, False),
+        ("[redacted:K]a[redacted:K]a", "aaaaaa", True),
+        ("/v1/~redacted.K~/x", "/v1/abc/x", True),
+        ("[redacted:sk-key]", "abc", False),
+    ],
+)
+def test_anything_but_spaces_stands_for_a_variable(recorded, text, is_same):
+    assert fits(recorded, text) is is_same
+
+
+def test_findings_name_the_kind_and_the_line():
+    text = f"llmwatch: 1\n  key: {KEY}\n  ok: sk-test\n  uri: https://h/?X-Amz-Signature=ab\n  v: {VALUE} acme-1234\n"
+    findings = findings_in(text, environ={"VAULT_TOKEN": VALUE}, patterns=[r"acme-\d+"])
+
+    assert [(one.kind, one.line) for one in findings] == [
+        ("sk-key", 2), ("signature", 4), ("VAULT_TOKEN", 5), ("pattern", 5),
+    ]  # fmt: skip
+    with pytest.raises(SettingError, match=r"llm_secret_patterns: '\(' does not compile"):
+        compiled(["("])
+
+
+CORPUS = os.environ.get("LLMWATCH_CORPUS", "")
+# Telemetry and a token request, whose fields are real secrets of their time.
+TRUE_FINDINGS = {"api_key", "access_token", "refresh_token", "client_secret"}
+
+
+@pytest.mark.skipif(not CORPUS, reason="LLMWATCH_CORPUS names no corpus of recorded traffic")
+def test_recorded_traffic_loses_secret_fields_and_nothing_else():
+    kinds = set()
+    for path in sorted(Path(CORPUS).rglob("*.yaml")):
+        text = path.read_bytes().decode("utf-8", "surrogateescape")
+        assert findings_in(text) == [], path
+        for exchange in parse(text, str(path)).exchanges:
+            after = redacted(exchange)
+            for before, now in ((exchange.request, after.request), (exchange.response, after.response)):
+                if now is not None and now.body != before.body:
+                    kinds |= {piece.split("]")[0] for piece in now.body.decode().split("[redacted:")[1:]}
+                    kinds |= {piece.split("~")[0] for piece in now.body.decode().split("~redacted.")[1:]}
+
+    assert kinds == TRUE_FINDINGS
