@@ -6,6 +6,7 @@ import hashlib
 import importlib
 import json
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from .calls import JSON
-    from .exchange import Headers
+    from .exchange import Headers, Request
 
 LIMIT = 512 * 1024 * 1024  # bytes of a body that was small when it was compressed
 CHUNK = 16 * 1024 * 1024
 MEMBERS = 100
 MARKS = {"gzip": b"\x1f\x8b", "x-gzip": b"\x1f\x8b", "zstd": b"\x28\xb5\x2f\xfd"}
 STEP = 256
+STEADY_BOUNDARY = "the-boundary-of-a-recording"
 CONTROLS = bytes(set(range(32)) - set(b"\t\n\f\r"))
 
 
@@ -218,13 +220,30 @@ def _text(body: bytes) -> str:
 
 def _multipart(body: bytes, content_type: str) -> JSON:
     """The parts in order; the boundary, which clients draw at random, is gone."""
-    boundary = next(
-        (piece.strip()[9:].strip('"') for piece in content_type.split(";") if piece.strip().startswith("boundary=")), ""
-    )
+    boundary = _boundary_of(content_type)
     if not boundary:
         return _opaque(body)
     parts = [_part(piece) for piece in body.split(b"--" + boundary.encode())[1:] if not piece.startswith(b"--")]
     return {"multipart": parts}
+
+
+def _boundary_of(content_type: str) -> str:
+    pieces = (piece.strip() for piece in content_type.split(";"))
+    return next((piece[9:].strip('"') for piece in pieces if piece.startswith("boundary=")), "")
+
+
+def with_steady_boundary(request: Request) -> Request:
+    """A multipart request under a boundary that is always the same; clients draw theirs at random."""
+    content_type = request.header("content-type") or ""
+    drawn = _boundary_of(content_type) if content_type.lower().startswith("multipart/") else ""
+    if not drawn or STEADY_BOUNDARY.encode() in request.body:
+        return request
+    headers = tuple(
+        (name, value.replace(drawn, STEADY_BOUNDARY) if name.lower() == "content-type" else value)
+        for name, value in request.headers
+    )
+    body = request.body.replace(b"--" + drawn.encode(), b"--" + STEADY_BOUNDARY.encode())
+    return replace(request, headers=headers, body=body)
 
 
 def _part(piece: bytes) -> JSON:

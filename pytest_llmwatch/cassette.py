@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from .exchange import Headers
 
 FORMAT = 1
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 VOLATILE_HEADERS = re.compile(
     r".*processing-ms|.*ratelimit.*|retry-after(?:-ms)?|server-timing|.*latency.*|x-envoy-.*|x-metrics-.*|.*-time"
     r"|date|set-cookie|cf-ray|.*request-?id|amz-sdk-request"
 )
-READING = re.compile(r"^- call:\n((?: {4}.*\n|\n)+)", re.MULTILINE)
+# What begins an interaction as we write it: its reading, then all that varies.
+BEGINNING = re.compile(r"^- call:\n((?: {4}.*\n|\n)+)(?:  varies: (\{.*\})\n)?", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,7 +217,7 @@ def parse(text: str, path: str) -> Cassette:
         UnreadableCassette: no YAML, cut short, or something else than a cassette; `path` and the line are named.
     """
     try:
-        document, readings = _document_in(text)
+        document, beginnings = _document_in(text)
     except yaml_text.YamlProblem as error:
         raise UnreadableCassette(path, error.problem, line=error.line) from error
     if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
@@ -227,8 +229,8 @@ def parse(text: str, path: str) -> Cassette:
     exchanges = []
     for place, item in enumerate(document["interactions"]):
         try:
-            reading = readings[place] if readings else None
-            exchanges.append(_exchange_in(item, document, reading) if version else foreign_exchange(item))
+            beginning = beginnings[place] if beginnings else None
+            exchanges.append(_exchange_in(item, document, beginning) if version else foreign_exchange(item))
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
             said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
             problem = f"interactions[{place}] cannot be read: {said}"
@@ -254,25 +256,38 @@ def _check_whole(document: dict[str, Any], text: str, path: str) -> None:
         raise UnreadableCassette(path, f"the file was cut short: {said}", line=text.count("\n") or 1)
 
 
-def _document_in(text: str) -> tuple[Any, list[str]]:
-    """The document, and the readings where they were left out of it: a replay takes but a folded answer from them.
+@dataclass(frozen=True, slots=True)
+class _Beginning:
+    """What was left out of the document at the beginning of an interaction; `varies` where it was written there."""
 
-    Parsing is what a replay spends most of its time on. Where the file does not have the shape we write, nothing is
-    left out.
+    reading: str
+    varies: dict[str, Any] | None
+
+
+def _document_in(text: str) -> tuple[Any, list[_Beginning]]:
+    """The document, and what was left out of it because a replay can do without, or read it faster.
+
+    Parsing YAML is what a replay spends most of its time on. Where the file does not have the shape we write, nothing
+    is left out.
     """
     if not text.startswith("llmwatch:"):
         return foreign_document(text) or yaml_text.load(text), []
-    readings: list[str] = []
+    beginnings: list[_Beginning] = []
 
     def blank(match: re.Match[str]) -> str:
-        readings.append(match[1])
-        return "- call:\n" + "\n" * match[1].count("\n")
+        try:
+            varies = json.loads(match[2]) if match[2] else None
+        except ValueError:
+            return match[0]
+        beginnings.append(_Beginning(match[1], varies))
+        return "- call:\n" + "\n" * (match[0].count("\n") - 1)
 
-    document = yaml_text.load(READING.sub(blank, text))
+    lean = BEGINNING.sub(blank, text)
+    document = yaml_text.load(lean)
     held = document.get("interactions") if isinstance(document, dict) else None
-    if isinstance(held, list) and len(held) != len(readings):
+    if isinstance(held, list) and len(held) != len(beginnings):
         return yaml_text.load(text), []
-    return document, readings
+    return document, beginnings
 
 
 def _line_of(place: int, text: str) -> int | None:
@@ -281,14 +296,14 @@ def _line_of(place: int, text: str) -> int | None:
     return lines[place] if place < len(lines) else None
 
 
-def _exchange_in(item: Any, document: dict[str, Any], reading: str | None) -> Exchange:
+def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | None) -> Exchange:
     if item.get("response") is None and item.get("failure") is None:
         raise ValueError("it has neither a `response` nor a `failure`")
-    varies = item.get("varies") or {}
+    varies = (beginning.varies if beginning else None) or item.get("varies") or {}
     entries = document.get("attachments") or []
 
     def answer() -> str:
-        call = item.get("call") if reading is None else yaml_text.load(reading)
+        call = item.get("call") if beginning is None else yaml_text.load(beginning.reading)
         return str((call or {}).get("output_text", ""))
 
     def content_of(side: str) -> tuple[Headers, bytes]:
@@ -344,5 +359,5 @@ def _body_in(item: dict[str, Any], places: dict[str, Any], entries: list[Any], a
     value = attached(item[form], held, entries) if held else item[form]
     if form == "json":
         value = put_back(value, places) if places else value
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        return COMPACT.encode(value).encode()
     return unfold(value, varies=places, answer=answer())

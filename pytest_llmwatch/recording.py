@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
+from .bodies import with_steady_boundary
 from .calls import JSON, ModelCall
 from .errors import RequestNotRecorded
 from .exchange import Exchange, Request
@@ -251,7 +252,7 @@ class Recording:
         self._on_call(live.exchange)
 
     def _start(self, request: Request, key: str) -> LiveCall:
-        live = LiveCall(request=request, key=key, started=self._clock())
+        live = LiveCall(request=with_steady_boundary(request), key=key, started=self._clock())
         self._live.append(live)
         self._done.append((key, live))
         return live

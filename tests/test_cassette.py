@@ -3,6 +3,7 @@ import gzip
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import yaml
@@ -240,3 +241,12 @@ def test_a_file_that_was_cut_at_a_line_is_told_from_a_whole_one(lines):
 
     with pytest.raises(UnreadableCassette, match=r"t\.yaml, line \d+: .*(cut short|neither)"):
         parse(cut, "t.yaml")
+
+
+def test_the_cassette_in_the_documentation_is_one():
+    document = (Path(__file__).parent.parent / "docs" / "cassettes.md").read_text(encoding="utf-8")
+    text = document.split("```yaml\n")[1].split("```")[0]
+    (exchange,) = parse(text, "docs/cassettes.md").exchanges
+
+    assert json.loads(exchange.response.body)["id"] == "chatcmpl-d37c"
+    assert exchange.duration == 0.84

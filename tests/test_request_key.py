@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from pytest_llmwatch.bodies import with_steady_boundary
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.exchange import Request
 from pytest_llmwatch.request_key import ignored_field, request_key, request_target, significant_body
@@ -95,6 +96,18 @@ def test_a_multipart_body_counts_without_its_boundary():
 
     assert request_key(form("xyz", "sound")) == request_key(form("q1", "sound"))
     assert request_key(form("xyz", "sound")) != request_key(form("xyz", "noise"))
+
+
+def test_a_multipart_request_is_kept_under_a_boundary_that_is_always_the_same():
+    def form(boundary):
+        part = f'--{boundary}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper --xy\r\n'
+        body = f"{part}--{boundary}--\r\n".encode()
+        return asked(body, content_type=f'multipart/form-data; boundary="{boundary}"')
+
+    assert with_steady_boundary(form("xyz-1")) == with_steady_boundary(form("xyz-2"))
+    assert b"whisper --xy\r\n" in with_steady_boundary(form("xyz-1")).body
+    assert request_key(with_steady_boundary(form("xyz-1"))) == request_key(form("q"))
+    assert with_steady_boundary(asked(CHAT)) == asked(CHAT)
 
 
 def test_a_form_counts_by_its_pairs_and_bytes_by_their_hash():
