@@ -303,7 +303,7 @@ def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | No
     entries = document.get("attachments") or []
 
     def answer() -> str:
-        call = item.get("call") if beginning is None else yaml_text.load(beginning.reading)
+        call = item.get("call") if beginning is None else yaml_text.load(_from_answer(beginning.reading))
         return str((call or {}).get("output_text", ""))
 
     def content_of(side: str) -> tuple[Headers, bytes]:
@@ -330,6 +330,11 @@ def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | No
         duration=_seconds(varies.get("latency")),
         time_to_first_chunk=_seconds(varies.get("time_to_first_chunk")),
     )
+
+
+def _from_answer(reading: str) -> str:
+    """The reading from its answer on, the last thing in it."""
+    return reading[max(f"\n{reading}".rfind("\n    output_text:"), 0) :]
 
 
 def _failure_in(item: dict[str, Any] | None) -> TransferFailure | None:

@@ -275,7 +275,8 @@ def test_odd_fields_in_the_request_are_missing_fields():
 def test_deep_nesting_is_no_way_to_break_a_run():
     asked = b'{"messages": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
 
-    assert not openai_chat.claims(Request(method="POST", uri=URI, body=asked))
+    with pytest.raises(UndecodableExchange, match="request body"):
+        openai_chat.decode(Exchange(request=Request(method="POST", uri=URI, body=asked)))
 
 
 @pytest.mark.parametrize(
