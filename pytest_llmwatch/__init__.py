@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         Usage,
     )
     from .errors import (
+        ConnectionNotAllowed,
         LLMWatchError,
         ReplayRefusal,
         RequestNotRecorded,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempt",
+    "ConnectionNotAllowed",
     "Exchange",
     "LLMWatchError",
     "MediaPart",

@@ -113,7 +113,11 @@ class ModelCall:
         error_type: The provider's error type, or why the transfer ended early; `None` for a good answer.
         latency: Seconds from request to the last byte; `time_to_first_chunk` to the first byte of the body.
         attempts: The failed tries of the client library that came before this outcome.
-        cost: US dollars as the provider reported them; `None` where it did not.
+        cost: US dollars: as the provider reported them, else by the prices of the day; `None` where they are not known.
+        cost_reason: Why they are not known. `price_source` says who named them (`provider`, `recorded` ...).
+        billing: What the bill depends on beside the tokens, as far as the wire says it: `service_tier`, `speed`,
+            `batch`, `inference_geo`, `cache_write_1h_tokens`, `input_audio_tokens`, `output_audio_tokens`,
+            `web_search_requests`, `total_tokens`, and in `other_charges` the names of what else costs money.
     """
 
     operation_name: str = "unknown"
@@ -135,6 +139,9 @@ class ModelCall:
     time_to_first_chunk: float | None = None
     attempts: tuple[Attempt, ...] = ()
     cost: Decimal | None = None
+    cost_reason: str | None = None
+    price_source: str | None = None
+    billing: dict[str, JSON] = field(default_factory=dict)
 
     @property
     def output_text(self) -> str:

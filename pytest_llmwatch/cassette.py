@@ -15,6 +15,8 @@ import binascii
 import json
 import re
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from . import wire, yaml_text
@@ -23,8 +25,9 @@ from .bodies import json_of
 from .calls import JSON, ModelCall
 from .errors import UnreadableCassette
 from .exchange import Exchange, Request, Response, TransferFailure
-from .foreign_cassettes import cut_short, foreign_document, foreign_exchange
+from .foreign_cassettes import cut_short, foreign_document, foreign_exchange, status_in
 from .lifting import Attachments, attached, attachment, lifted, put_back
+from .pricing import known_price, with_price
 from .readings import reading_of, totals_of
 from .request_key import request_key
 from .spend import spend_of
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .exchange import Headers
+    from .own_prices import Price
 
 FORMAT = 1
 COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -44,6 +48,10 @@ VOLATILE_HEADERS = re.compile(
 )
 # What begins an interaction as we write it: its reading, then all that varies.
 BEGINNING = re.compile(r"^- call:\n((?: {4}.*\n|\n)+)(?:  varies: (\{.*\})\n)?", re.MULTILINE)
+HEAD = re.compile(r"""^(?:interactions|llmwatch)\s*:|"interactions"\s*:""", re.MULTILINE)
+NO_LAST_LINE = "its last line, `count`, is missing"
+LAST_LINE = re.compile(r"^count:.*\n*\Z", re.MULTILINE)
+COST_IN_READING = re.compile(r'^ {4}cost_usd: "?([0-9.]+)"?$', re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +68,15 @@ class Cassette:
     version: int = FORMAT
 
 
-def dump(cassette: Cassette, decode: Callable[[Exchange], ModelCall] = wire.decode) -> str:
-    """The file's text; `decode` reads the calls that stand above the exchanges."""
+def dump(
+    cassette: Cassette,
+    decode: Callable[[Exchange], ModelCall] = wire.decode,
+    price: Callable[[ModelCall, Exchange], Price] = known_price,
+) -> str:
+    """The file's text; `decode` reads the calls that stand above the exchanges, and `price` says what each cost."""
     attachments = Attachments()
-    calls = [wire.read(exchange, decode) for exchange in cassette.exchanges]
+    read = [(wire.read(exchange, decode), exchange) for exchange in cassette.exchanges]
+    calls = [with_price(call, price(call, exchange)) for call, exchange in read]
     head: dict[str, Any] = {"llmwatch": FORMAT, "test": cassette.test}
     if cassette.recorded:
         head["recorded"] = {name: value for name, value in cassette.recorded.items() if value is not None}
@@ -216,32 +229,60 @@ def parse(text: str, path: str) -> Cassette:
     Raises:
         UnreadableCassette: no YAML, cut short, or something else than a cassette; `path` and the line are named.
     """
+    if not text.strip():
+        raise UnreadableCassette(path, "the file is empty", line=1)
     try:
         document, beginnings = _document_in(text)
     except yaml_text.YamlProblem as error:
-        raise UnreadableCassette(path, error.problem, line=error.line) from error
-    if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
-        raise UnreadableCassette(path, "this is not a cassette: it has no list of `interactions`", line=1)
-    version = document.get("llmwatch", 0)
+        raise _broken(error, text, path) from error
+    version = document.get("llmwatch", 0) if isinstance(document, dict) else 0
     if not isinstance(version, int) or version > FORMAT:
-        raise UnreadableCassette(path, f"written in format {version!r}; this version reads up to {FORMAT}", line=1)
+        problem = f"written in format {version!r}; this version reads up to {FORMAT}"
+        raise UnreadableCassette(path, problem, line=1, remedy="upgrade")
+    if not isinstance(document, dict) or not isinstance(document.get("interactions"), list):
+        if version and LAST_LINE.search(text) is None:
+            raise UnreadableCassette(path, f"the file was cut short: {NO_LAST_LINE}", line=text.count("\n") or 1)
+        problem = "this is not a cassette: it has no list of `interactions`"
+        raise UnreadableCassette(path, problem, line=1, remedy="move away")
     _check_whole(document, text, path)
+    recorded = document.get("recorded")
+    recorded = recorded if isinstance(recorded, dict) else {}
+    at = _date_in(recorded)
     exchanges = []
     for place, item in enumerate(document["interactions"]):
         try:
             beginning = beginnings[place] if beginnings else None
-            exchanges.append(_exchange_in(item, document, beginning) if version else foreign_exchange(item))
-        except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-            said = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-            problem = f"interactions[{place}] cannot be read: {said}"
+            exchanges.append(_exchange_in(item, document, beginning, at) if version else foreign_exchange(item))
+        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, binascii.Error) as error:
+            problem = f"interaction {place + 1} of {len(document['interactions'])}: {_said(error)}"
             raise UnreadableCassette(path, problem, line=_line_of(place, text)) from error
-    recorded = document.get("recorded")
     return Cassette(
         test=document.get("test") if isinstance(document.get("test"), str) else None,
         exchanges=tuple(exchanges),
-        recorded=recorded if isinstance(recorded, dict) else {},
+        recorded=recorded,
         version=version,
     )
+
+
+def _broken(error: yaml_text.YamlProblem, text: str, path: str) -> UnreadableCassette:
+    """What to say of a file that no parser accepts."""
+    if not error.problem.startswith(yaml_text.INVALID):
+        return UnreadableCassette(path, error.problem, line=error.line)
+    if HEAD.search(text) is None:
+        problem = f"this is not a cassette (it is {error.problem})"
+        return UnreadableCassette(path, problem, line=error.line, remedy="move away")
+    is_cut = text.startswith("llmwatch:") and LAST_LINE.search(text) is None
+    problem = f"the file was cut short: {NO_LAST_LINE}, and it is {error.problem}" if is_cut else error.problem
+    return UnreadableCassette(path, problem, line=error.line)
+
+
+def _said(error: Exception) -> str:
+    """What is wrong with an interaction, in the words of the file."""
+    if isinstance(error, KeyError):
+        return f"`{error.args[0]}` is missing"
+    if isinstance(error, binascii.Error):
+        return "what should be base64 is not"
+    return str(error) if isinstance(error, ValueError) else "it does not have the form of an interaction"
 
 
 def _check_whole(document: dict[str, Any], text: str, path: str) -> None:
@@ -251,9 +292,17 @@ def _check_whole(document: dict[str, Any], text: str, path: str) -> None:
             raise UnreadableCassette(path, problem, line=text.count("\n") or 1)
         return
     held, count = len(document["interactions"]), document.get("count")
-    if count != held:
-        said = "its last line, `count`, is missing" if count is None else f"it holds {held} interactions of {count}"
-        raise UnreadableCassette(path, f"the file was cut short: {said}", line=text.count("\n") or 1)
+    if count == held:
+        return
+    if count is None:
+        problem = f"the file was cut short: {NO_LAST_LINE}"
+    elif not isinstance(count, int):
+        problem = "`count` in its last line must be a number"
+    elif count > held:
+        problem = f"the file was cut short: it has {held} of {count} interactions"
+    else:
+        problem = f"it has {held} interactions, and `count` in its last line says {count}"
+    raise UnreadableCassette(path, problem, line=text.count("\n") or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,14 +341,49 @@ def _document_in(text: str) -> tuple[Any, list[_Beginning]]:
 
 def _line_of(place: int, text: str) -> int | None:
     """The line on which the list's item of that number begins, in a file of the usual layout."""
-    lines = [number for number, line in enumerate(text.splitlines(), 1) if line.startswith("- ")]
+    lines = interaction_lines(text)
     return lines[place] if place < len(lines) else None
 
 
-def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | None) -> Exchange:
+def interaction_lines(text: str) -> list[int]:
+    """The lines on which the interactions begin, in a file of the usual layout, indented or not."""
+    lines = text.split("\n")
+    first = next((number for number, line in enumerate(lines, 1) if line.startswith("interactions:")), len(lines))
+    dash = next((line[: len(line) - len(line.lstrip())] + "- " for line in lines[first:] if line.strip()), "- ")
+    return [number for number, line in enumerate(lines[first:], first + 1) if line.startswith(dash)]
+
+
+def _date_in(recorded: dict[str, JSON]) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(str(recorded.get("at")))
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _cost_in(item: dict[str, Any], beginning: _Beginning | None) -> Decimal | None:
+    """The price of the day, without parsing the reading: most replays need nothing of it."""
+    if beginning is None:
+        cost = (_mapping(item, "call") or {}).get("cost_usd")
+        try:
+            return None if cost is None else Decimal(str(cost))
+        except ArithmeticError:
+            raise ValueError("`cost_usd` must be a number") from None
+    found = COST_IN_READING.search(beginning.reading)
+    return Decimal(found[1]) if found else None
+
+
+def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | None, at: datetime | None) -> Exchange:
+    if not isinstance(item, dict):
+        raise ValueError("it is not a mapping")  # noqa: TRY004 - a sentence for the user, as those below
     if item.get("response") is None and item.get("failure") is None:
         raise ValueError("it has neither a `response` nor a `failure`")
-    varies = (beginning.varies if beginning else None) or item.get("varies") or {}
+    asked = _mapping(item, "request")
+    if asked is None:
+        raise ValueError("it has no `request`")
+    if missing := [name for name in ("method", "uri") if asked.get(name) is None]:
+        raise ValueError(f"the request has no `{missing[0]}`")
+    varies = (beginning.varies if beginning else None) or _mapping(item, "varies") or {}
     entries = document.get("attachments") or []
 
     def answer() -> str:
@@ -307,28 +391,30 @@ def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | No
         return str((call or {}).get("output_text", ""))
 
     def content_of(side: str) -> tuple[Headers, bytes]:
-        held = item[side]
-        headers = _headers_in(held.get("headers"), varies.get(f"{side}_headers"))
+        held = _mapping(item, side) or {}
+        headers = _headers_in(_mapping(held, "headers"), _mapping(varies, f"{side}_headers"))
         return headers, _body_in(held, varies.get(side) or {}, entries, answer)
 
     request_headers, request_body = content_of("request")
     response = None
     if item.get("response") is not None:
         headers, body = content_of("response")
-        status, reason = item["response"]["status"], item["response"].get("reason") or ""
-        response = Response(status=int(status), reason=str(reason), headers=headers, body=body)
+        status, reason = status_in(item["response"].get("status")), item["response"].get("reason") or ""
+        response = Response(status=status, reason=str(reason), headers=headers, body=body)
     return Exchange(
         request=Request(
-            method=str(item["request"]["method"]).upper(),
-            uri=str(item["request"]["uri"]),
+            method=str(asked["method"]).upper(),
+            uri=str(asked["uri"]),
             headers=request_headers,
             body=request_body,
         ),
         response=response,
-        failure=_failure_in(item.get("failure")),
-        started=_seconds(varies.get("started")),
-        duration=_seconds(varies.get("latency")),
-        time_to_first_chunk=_seconds(varies.get("time_to_first_chunk")),
+        failure=_failure_in(_mapping(item, "failure")),
+        started=_seconds(varies, "started"),
+        duration=_seconds(varies, "latency"),
+        time_to_first_chunk=_seconds(varies, "time_to_first_chunk"),
+        at=at,
+        cost=_cost_in(item, beginning),
     )
 
 
@@ -338,11 +424,26 @@ def _from_answer(reading: str) -> str:
 
 
 def _failure_in(item: dict[str, Any] | None) -> TransferFailure | None:
-    return None if item is None else TransferFailure(kind=item["kind"], message=str(item.get("message", "")))
+    if item is None:
+        return None
+    if "kind" not in item:
+        raise ValueError("the failure has no `kind`")
+    return TransferFailure(kind=item["kind"], message=str(item.get("message", "")))
 
 
-def _seconds(value: Any) -> float | None:
-    return None if value is None else float(value)
+def _seconds(varies: dict[str, Any], name: str) -> float | None:
+    value = varies.get(name)
+    try:
+        return None if value is None else float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"`{name}` must be a number") from None
+
+
+def _mapping(item: dict[str, Any], name: str) -> dict[str, Any] | None:
+    value = item.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"`{name}` must be a mapping")
+    return value
 
 
 def _headers_in(*items: dict[str, Any] | None) -> Headers:
@@ -365,4 +466,7 @@ def _body_in(item: dict[str, Any], places: dict[str, Any], entries: list[Any], a
     if form == "json":
         value = put_back(value, places) if places else value
         return COMPACT.encode(value).encode()
-    return unfold(value, varies=places, answer=answer())
+    try:
+        return unfold(value, varies=places, answer=answer())
+    except ValueError as error:
+        raise ValueError(f"a streamed answer cannot be edited by hand ({error}): record it again") from error

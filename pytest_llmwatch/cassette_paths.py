@@ -31,6 +31,20 @@ def file_name(chain: list[str]) -> str:
     return f"{UNSAFE_CHARACTER.sub('-', name)[:SHOWN].strip('-.')}-{digest}"
 
 
+def without_folder(test: str) -> str:
+    """The id of a test from its file's name on; a root directory may move."""
+    place, colons, names = test.partition("::")
+    return place.rpartition("/")[2] + colons + names
+
+
+def may_be_at(test: str | None, path: Path) -> bool:
+    """Whether the test (or fixture) of that id would have its cassette at the path, by its names alone."""
+    place, _, names = without_folder(test or "").partition("::")
+    if not names or place.endswith(".yaml"):
+        return not names or place == path.name
+    return path.name == f"{file_name(names.split('::'))}.yaml" and path.parent.name == Path(place).stem
+
+
 def fixture_path(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> Path:
     """`fixture-<name>.yaml`: with the module for a module or class fixture, else where the fixture is defined."""
     name = f"fixture-{fixturedef.argname}"

@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="pytest-llmwatch", description="Record, replay and watch model calls.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
     demo = commands.add_parser(
@@ -72,6 +73,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Version(argparse.Action):
+    """Looks the version up when it is asked for: `argparse` wants it at every start."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        """Print it and end."""
+        from importlib import metadata
+
+        print(f"pytest-llmwatch {metadata.version('pytest-llmwatch')}")
+        parser.exit()
+
+
 def _demo(_options: argparse.Namespace) -> int:
     from .demo.story import tell
 
@@ -80,15 +92,22 @@ def _demo(_options: argparse.Namespace) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     from .commands import show
+    from .commands.prices import installed_prices, pricer, project_prices
     from .commands.third_parties import decoder, installed_formats
+    from .errors import SettingError
 
     decode = decoder(installed_formats(_warn))
+    try:
+        price = pricer(project_prices(), installed_prices(_warn))
+    except SettingError as error:
+        _warn(str(error))
+        return 1
     if options.json:
-        lines = show.json_lines(decode)
+        lines = show.json_lines(decode, price)
     else:
         width = shutil.get_terminal_size((100, 24)).columns
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        lines = show.pages(decode, width=width, colour=colour, folded=not options.full)
+        lines = show.pages(decode, price, width=width, colour=colour, folded=not options.full)
     return show.show(options.cassettes, lines, out=sys.stdout, warn=_warn)
 
 

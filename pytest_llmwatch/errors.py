@@ -3,21 +3,26 @@
 LLMWatchError(Exception)
 ├── UndecodableExchange     the body is not the wire format that its request claimed
 ├── UnreadableCassette      a file is cut short, foreign or hostile
+├── UnwritableCassette      a recording could not be kept where it belongs
 ├── SettingError            an option, ini value or marker argument makes no sense
 └── UnrecordableCall        an in-process call has arguments or an answer that JSON cannot hold
 
 ReplayRefusal(BaseException)
-└── RequestNotRecorded      a replay met a request that no recording answers
+├── RequestNotRecorded      a replay met a request that no recording answers
+└── ConnectionNotAllowed    a replay reached for the network past the clients that are recorded
 
 `ReplayRefusal` is not an `Exception`: client libraries catch those, retry, and report "Connection error." instead.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shlex
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .exchange import Exchange, Request
+
+Remedy = Literal["restore", "upgrade", "move away"]
 
 
 class LLMWatchError(Exception):
@@ -48,17 +53,44 @@ class UnreadableCassette(LLMWatchError):
         path: The file.
         line: The line where reading stopped, from 1, or `None`.
         problem: What is wrong there.
+        place: The file and the line, in words.
+        remedy: What helps: `restore` a damaged file, `upgrade` for a newer format, `move away` what is no cassette.
+        advice: That in words, with `command`, which records the test, where it is known.
     """
 
-    def __init__(self, path: str, problem: str, *, line: int | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        problem: str,
+        *,
+        line: int | None = None,
+        remedy: Remedy = "restore",
+        command: str | None = None,
+        advice: str | None = None,
+    ) -> None:
+        advice = advice or _advice(remedy, path, command)
         place = f"{path}, line {line}" if line else path
-        super().__init__(
-            f"{place}: {problem}\n"
-            "The file was left as it is. Restore it (git checkout), or delete it and record the test again."
-        )
+        # The reason goes first: pytest's short summary shows the beginning of the first line.
+        super().__init__(f"{problem[:1].upper()}{problem[1:]}\n  {place}\n{advice}")
         self.path = path
         self.line = line
         self.problem = problem
+        self.place = place
+        self.remedy = remedy
+        self.advice = advice
+
+
+def _advice(remedy: Remedy, path: str, command: str | None) -> str:
+    if remedy == "upgrade":
+        return "A newer pytest-llmwatch wrote it. To read it: pip install --upgrade pytest-llmwatch"
+    record = f"record the test again ({command})" if command else "record the test again"
+    if remedy == "move away":
+        return f"It was left as it is. Move it away and {record}."
+    return f"The file was left as it is. Restore it (git checkout -- {shlex.quote(path)}), or delete it and {record}."
+
+
+class UnwritableCassette(LLMWatchError):
+    """A recording could not be kept; no call was made yet."""
 
 
 class SettingError(LLMWatchError):
@@ -85,3 +117,19 @@ class RequestNotRecorded(ReplayRefusal):
         super().__init__(page)
         self.request = request
         self.nearest = nearest
+
+
+class ConnectionNotAllowed(ReplayRefusal):
+    """The guard refused a connection, a lookup of a name, a datagram or a gRPC call.
+
+    Attributes:
+        host: The destination, as it was asked for.
+        port: Its port, or `None` where a name was looked up without one.
+        client: The library or module that the application called.
+    """
+
+    def __init__(self, page: str, *, host: str, port: int | None, client: str) -> None:
+        super().__init__(page)
+        self.host = host
+        self.port = port
+        self.client = client

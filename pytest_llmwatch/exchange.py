@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 Headers = tuple[tuple[str, str], ...]
@@ -58,7 +60,8 @@ class TransferFailure:
 class Exchange:
     """One request, its response if there was one, and the times that cannot be read from the bytes.
 
-    `started` is in seconds since the recording began; `duration` and `time_to_first_chunk` are in seconds.
+    `started` is in seconds since the recording began; `duration` and `time_to_first_chunk` are in seconds. `at` is the
+    date of the recording, and `cost` the price of that day, in US dollars; two exchanges may be equal without them.
     """
 
     request: Request
@@ -67,3 +70,5 @@ class Exchange:
     started: float | None = None
     duration: float | None = None
     time_to_first_chunk: float | None = None
+    at: datetime | None = field(default=None, compare=False)
+    cost: Decimal | None = field(default=None, compare=False)

@@ -105,7 +105,7 @@ def foreign_exchange(item: Any) -> Exchange:
     """One interaction of somebody else's cassette.
 
     Raises:
-        ValueError: it is none; KeyError and TypeError say the same.
+        ValueError: it is none; TypeError says the same.
     """
     if not isinstance(item, dict) or not isinstance(item.get("request"), dict):
         raise ValueError("it has no `request`")  # noqa: TRY004 - one sentence for whatever stands there
@@ -115,9 +115,10 @@ def foreign_exchange(item: Any) -> Exchange:
 
 
 def _request_in(item: dict[str, Any]) -> Request:
-    uri = item["uri"] if "uri" in item else item["url"]
-    if not isinstance(item["method"], str) or not isinstance(uri, str):
-        raise ValueError("its request has no method and address")  # noqa: TRY004 - the same
+    uri = item.get("uri", item.get("url"))
+    if not isinstance(item.get("method"), str) or not isinstance(uri, str):
+        missing = "uri" if isinstance(item.get("method"), str) else "method"
+        raise ValueError(f"the request has no `{missing}`")  # noqa: TRY004 - the same
     headers = header_free(_headers_in(item.get("headers")), "transfer-encoding")
     body, headers = _opened(_body_in(item), headers)
     return Request(method=item["method"].upper(), uri=uri, headers=headers, body=body)
@@ -125,12 +126,27 @@ def _request_in(item: dict[str, Any]) -> Request:
 
 def _response_in(item: dict[str, Any]) -> Response:
     # vcrpy before 6 wrote httpx responses flat, as `status_code` and `content`.
-    status, reason = item["status"] if "status" in item else item["status_code"], item.get("reason")
+    status: Any = item.get("status", item.get("status_code"))
+    reason = item.get("reason")
     if isinstance(status, dict):
-        status, reason = status["code"], status.get("message")
+        status, reason = status.get("code"), status.get("message")
     headers = header_free(_headers_in(item.get("headers")), "transfer-encoding")
     body, headers = _opened(_body_in(item), headers)
-    return Response(status=int(status), reason=_as_text(reason or ""), headers=headers, body=body)
+    return Response(status=status_in(status), reason=_as_text(reason or ""), headers=headers, body=body)
+
+
+def status_in(value: Any) -> int:
+    """The status of a response.
+
+    Raises:
+        ValueError: there is none, or it is no number.
+    """
+    if value is None:
+        raise ValueError("the response has no `status`")
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise ValueError("`status` must be a number") from None
 
 
 def _headers_in(item: Any) -> Headers:

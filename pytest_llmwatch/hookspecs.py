@@ -9,6 +9,8 @@ import pytest
 if TYPE_CHECKING:
     import re
     from collections.abc import Sequence
+    from datetime import datetime
+    from decimal import Decimal
 
     from .calls import JSON, ModelCall
     from .exchange import Exchange, Request
@@ -39,4 +41,15 @@ def pytest_llmwatch_redact(exchange: Exchange, item: pytest.Item) -> Exchange | 
 
     Asked before a request is compared, when it has no response yet, at replay too, and again with the response. The
     request that is kept is that of the first time; to redact what is redacted must change nothing.
+    """
+
+
+@pytest.hookspec(firstresult=True)
+def pytest_llmwatch_price(
+    call: ModelCall, at: datetime | None, exchange: Exchange, item: pytest.Item
+) -> Decimal | None:
+    """Return what a call cost in US dollars, or `None` to leave it to the built-in; wrap that one to go on from it.
+
+    Asked when somebody reads the money or a cassette is written, and only where the provider itself named no cost. `at`
+    is when the call was recorded, `None` where that is not known.
     """

@@ -14,6 +14,7 @@ from .write_policy import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+    from decimal import Decimal
 
     from _pytest.terminal import TerminalReporter
 
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .reports.progress import Progress
     from .reports.summary import Entry
+    from .verdict import Status
     from .watch import Watch
 
 WATCH = pytest.StashKey["Watch"]()
 MODE = pytest.StashKey[Mode]()
+GUARDED = pytest.StashKey["settings.Guarded"]()
 PROGRESS = pytest.StashKey["Progress | None"]()
 ENTRIES = pytest.StashKey["list[Entry]"]()
 COVERED_FIXTURES = pytest.StashKey[set[int]]()
@@ -50,11 +53,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
     """Declare the flags, `--llm-record` only where no other package owns it, and write bare ones out."""
     group = parser.getgroup("llmwatch", "recording and replaying model calls (pytest-llmwatch)")
-    text = "call the live model and refresh the cassettes of the selected tests; =new: only what is missing"
-    options = {"choices": ("all", "new", "none"), "default": None, "metavar": "new"}
+    text = (
+        "record model calls of the selected tests; all (also without a value): call the live model for every request "
+        "and replace the cassettes; new: only for requests without a recording; none: replay, call nobody (default)"
+    )
+    options = {"choices": ("all", "new", "none"), "default": None, "metavar": "new|all|none"}
     flags = settings.record_flags(early_config)
     for flag in flags:
-        group.addoption(flag, dest=flag.strip("-").replace("-", "_"), help=text, **options)
+        said = text if flag == flags[0] else "the same"
+        group.addoption(flag, dest=flag.strip("-").replace("-", "_"), help=said, **options)
     args[:] = settings.with_explicit_modes(args, flags)
 
 
@@ -63,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "llm(**settings): record and replay the model calls of this test")
     try:
         config.stash[MODE] = settings.mode_of(config)
+        config.stash[GUARDED] = settings.guard_of(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
     if "LLMWATCH_COLLECT_TO" in os.environ:
@@ -121,11 +129,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.stash[OUTCOMES] = {}
     if _is_covered(item):
         _watch_of(item.config).begin(item)
-    elif WATCH in item.config.stash:
-        watch = item.config.stash[WATCH]
+    elif WATCH in item.config.stash or item.config.stash[GUARDED] == "all":
+        watch = _watch_of(item.config)
         watch.item_scope = None
         watch.touched = []
         watch.rest()
+        watch.begin_uncovered(item.nodeid)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -168,7 +177,7 @@ def pytest_runtest_makereport(
     """Make a refusal the failure it is, and settle the cassette once the test is over."""
     report = yield
     watch = item.config.stash.get(WATCH, None)
-    if watch is not None and (watch.item_scope or watch.touched):
+    if watch is not None and (watch.item_scope or watch.touched or watch.uncovered_refusals):
         from .masking import mask_report
         from .verdict import judge, settle
 
@@ -190,6 +199,7 @@ class Collector:
     def __init__(self, entries: list[Entry], progress: Progress | None) -> None:
         self._entries = entries
         self._progress = progress
+        self.is_over = False
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
@@ -204,10 +214,29 @@ class Collector:
         self._entries.extend(entries)
         if self._progress is not None:
             self._progress.hide()
+            for entry in entries:
+                self._progress.spend(entry["spent"], unpriced=len(entry["unpriced"]))
             if hasattr(report, "node"):  # it comes from a worker, which shows nothing itself
                 made = sum(entry["made"] for entry in entries)
                 retries = sum(entry["retries"] for entry in entries if entry["made"])
                 self._progress.add(calls=made - retries, retries=retries)
+
+    def pytest_sessionfinish(self) -> None:
+        """What is shown from here on are summaries, which tools read: pytest's words stay as they are."""
+        self.is_over = True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(
+        self, report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
+    ) -> Generator[None, Status | None, Status | None]:
+        """Say behind pytest's word what became of the model calls, on the line of the test in a verbose run."""
+        status = yield
+        is_line = not self.is_over and config.get_verbosity() > 0
+        if not is_line or status is None or not isinstance(report, pytest.TestReport) or not report.user_properties:
+            return status
+        from .verdict import with_verdict
+
+        return with_verdict(status, report)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -250,6 +279,12 @@ def pytest_llmwatch_redact(exchange: Exchange, item: pytest.Item) -> Exchange:
     return watch.redacted(exchange, watch.patterns_of(item))
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_llmwatch_price(call: ModelCall, exchange: Exchange, item: pytest.Item) -> Decimal | None:
+    """The built-in prices, asked after everybody else's."""
+    return _watch_of(item.config).price_for_hook(call, exchange)
+
+
 def _is_covered(item: pytest.Item) -> bool:
     return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm") is not None
 
@@ -267,5 +302,6 @@ def _watch_of(config: pytest.Config) -> Watch:
     if WATCH not in config.stash:
         from .watch import Watch
 
-        config.stash[WATCH] = Watch(config=config, mode=config.stash[MODE], progress=config.stash[PROGRESS])
+        stash = config.stash
+        stash[WATCH] = Watch(config=config, mode=stash[MODE], guarded=stash[GUARDED], progress=stash[PROGRESS])
     return config.stash[WATCH]

@@ -50,13 +50,14 @@ def reading_of(call: ModelCall, *, attempt: int = 1) -> dict[str, Any]:
 
 def totals_of(spend: Spend) -> OneLine:
     """The sums of a cassette; null where a call does not say."""
+    cost = spend.cost
     return OneLine(
         {
             "calls": spend.calls,
             "retries": spend.retries,
             "input_tokens": spend.usage.input_tokens,
             "output_tokens": spend.usage.output_tokens,
-            "cost_usd": None if spend.cost is None else f"{spend.cost:f}",
+            "cost_usd": None if cost is None else f"{cost:f}",
         }
     )
 

@@ -10,6 +10,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import wire
@@ -18,7 +19,8 @@ from .bodies import with_steady_boundary
 from .calls import JSON, ModelCall
 from .errors import RequestNotRecorded
 from .exchange import Exchange, Request
-from .redaction import fits, may_stand_for_another, redacted
+from .pricing import price_of, priced_when_asked
+from .redaction import fits, kinds_replaced, may_stand_for_another, redacted
 from .request_key import key_of, request_target, significant_body
 from .spend import Spend, spend_of
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from .calls import ToolCallPart
     from .errors import ReplayRefusal
     from .exchange import Response, TransferFailure
+    from .own_prices import Price
     from .write_policy import Mode
 
 
@@ -83,6 +86,7 @@ class Recording:
         mode: `replay`, `record` or `new`.
         refusals: What was refused, in order, even where the application swallowed it.
         decode: How a model call is read from an exchange.
+        price: What a model call cost; asked when somebody reads the money.
     """
 
     def __init__(
@@ -95,8 +99,10 @@ class Recording:
         loaded: Iterable[Exchange] | None = None,
         body_of: Callable[[Request], JSON] = significant_body,
         decode: Callable[[Exchange], ModelCall] = wire.decode,
+        price: Callable[[ModelCall, Exchange], Price] = price_of,
         redact: Callable[[Exchange], Exchange] = redacted,
         on_call: Callable[[Exchange], None] = lambda _exchange: None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.test = test
         self.mode = mode
@@ -106,6 +112,8 @@ class Recording:
         self._explain = explain
         self._body_of = body_of
         self.decode = decode
+        self.price = price
+        self._now = now
         self._redact = redact
         self._on_call = on_call
         self._has_cassette = loaded is not None
@@ -116,6 +124,7 @@ class Recording:
         self._asked: Counter[str] = Counter()
         self._live: list[LiveCall] = []
         self._done: list[tuple[str, LiveCall | LogicalCall]] = []
+        self._replaced: set[str] = set()
         self._lock = threading.Lock()
 
     @property
@@ -123,10 +132,16 @@ class Recording:
         """The calls made so far, in order of start; the client library's retries are inside, as `attempts`."""
         with self._lock:
             done = list(self._done)
-        live = [(key, one.exchange) for key, one in done if isinstance(one, LiveCall) and one.exchange]
-        by_first_try = {id(call.exchanges[0]): call for _key, call in logical_calls(live)}
+        by_first_try = {id(call.exchanges[0]): call for call in self._made(done)}
         calls = [one if isinstance(one, LogicalCall) else by_first_try.get(id(one.exchange)) for _key, one in done]
         return tuple(self._read(call) for call in calls if call is not None)
+
+    @property
+    def made_calls(self) -> tuple[ModelCall, ...]:
+        """Those of the calls that went to the live model, and cost money in this run."""
+        with self._lock:
+            done = list(self._done)
+        return tuple(map(self._read, self._made(done)))
 
     @property
     def last(self) -> ModelCall:
@@ -190,6 +205,11 @@ class Recording:
         return sorted({answer.status for answer in answers if answer is not None and answer.status >= 400})
 
     @property
+    def redacted_answers(self) -> list[str]:
+        """The kinds of secrets that live answers lost: where the application had one, a replay gives a placeholder."""
+        return sorted(self._replaced)
+
+    @property
     def unserved(self) -> list[int]:
         """The positions in the cassette of the recordings that nobody asked for; the tries of a call go together."""
         if self._index is None:
@@ -246,9 +266,12 @@ class Recording:
             started=live.started - self._began,
             duration=ended - live.started,
             time_to_first_chunk=None if first_chunk is None else first_chunk - live.started,
+            at=self._now(),
         )
         # The request is that of the key, whatever a hook makes of it the second time.
         live.exchange = replace(self._redact(exchange), request=live.request)
+        if response is not None and live.exchange.response is not None:
+            self._replaced.update(kinds_replaced(response, live.exchange.response))
         self._on_call(live.exchange)
 
     def _start(self, request: Request, key: str) -> LiveCall:
@@ -320,8 +343,14 @@ class Recording:
             has_cassette=self._has_cassette,
         )
 
+    @staticmethod
+    def _made(done: Sequence[tuple[str, LiveCall | LogicalCall]]) -> list[LogicalCall]:
+        live = [(key, one.exchange) for key, one in done if isinstance(one, LiveCall) and one.exchange]
+        return [call for _key, call in logical_calls(live)]
+
     def _read(self, call: LogicalCall) -> ModelCall:
-        return replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call))
+        read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call))
+        return priced_when_asked(read, lambda read: self.price(read, call.outcome))
 
 
 def _fits(recorded: JSON, body: JSON) -> bool:

@@ -13,6 +13,7 @@ import binascii
 import functools
 import json
 import re
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ from .aws_frames import Frame, framed, frames_of
 from .environment_secrets import Forms, forms_of, values_in
 from .errors import SettingError
 from .json_leaves import Leaf, leaves_of, place_in_literal
-from .key_shapes import Span, may_hold_shape, shapes_in
+from .key_shapes import SHAPES, Span, may_hold_shape, shapes_in
 from .request_key import IGNORED_QUERY
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ SECRET_FIELDS = frozenset(
     {"apikey", "xapikey", "xgoogapikey", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken"}
     | {"securitytoken", "assertion", "clientassertion", "password", "passwd", "clientsecret", "secretkey", "privatekey"}
     | {"secretaccesskey", "awssecretaccesskey", "awssessiontoken", "authorization", "proxyauthorization"}
+    | {"authorizationtoken"}
 )
 SECRET_HEADER = re.compile(r".*(?:key|token|secret|auth|cookie|password|credential).*", re.IGNORECASE)
 FIELD_TELLS = (
@@ -57,8 +59,16 @@ OPAQUE_FIELDS = frozenset(
 MEDIA = re.compile(r"[A-Za-z0-9+/_=-]{256,}")
 LONG_KEYS = ("bedrock-api-key-", "ABSK", "IQoJb3JpZ2lu")
 PLACEHOLDER = re.compile(r"\[redacted:[^\]\s]+\]|~redacted\.[^~\s]+~")
-OF_ENVIRONMENT = re.compile(r"\[redacted:[A-Z0-9_]+\]|~redacted\.[A-Z0-9_]+~")
-LONGEST_SECRET = 512
+# Whether a text is a variable or looks like a key depends on the run; what stands in a field of a secret does not.
+OF_THIS_RUN = re.compile(
+    rf"\[redacted:(?:[A-Z0-9_]+|{'|'.join(sorted({shape.kind for shape in SHAPES if not shape.in_uri}))})\]"
+    rf"|~redacted\.(?:[A-Z0-9_]+|{'|'.join(sorted({shape.kind for shape in SHAPES}))})~"
+)
+LONGEST_SECRET = 4096
+# What may stand for a secret: no spaces, and no letters of languages that are written without them.
+RUN = re.compile(
+    r"[^\s\u0e00-\u0eff\u1000-\u11ff\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]*"
+)
 LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
 PARAMETER = re.compile(r"(?<=[?&])([^=&#]+)=([^&#]+)")
 PAIR = re.compile(r"(?:^|(?<=&))([^=&]+)=([^&]+)")
@@ -74,14 +84,16 @@ Patterns = tuple[re.Pattern[str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What is secret beside known fields and shapes.
+    """What is secret beside known fields and shapes, and what is not.
 
     Attributes:
         patterns: Those of `llm_secret_patterns` and of the hook.
+        exempt: Those of `llm_not_secrets`; what lies in a match of one stays.
         forms: The values of the environment (`forms_of`); none at replay.
     """
 
     patterns: Patterns = ()
+    exempt: Patterns = ()
     forms: Forms = field(default_factory=dict)
 
 
@@ -96,18 +108,25 @@ class Finding:
     line: int
 
 
-def findings_in(text: str, *, environ: Mapping[str, str] | None = None, patterns: Iterable[str] = ()) -> list[Finding]:
+def findings_in(
+    text: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    patterns: Iterable[str] = (),
+    exempt: Iterable[str] = (),
+) -> list[Finding]:
     """The secrets that stand in a text, such as a whole cassette: keys, values of the environment, signed URLs.
 
     Raises:
         SettingError: a pattern does not compile.
     """
     spans = shapes_in(text, compiled(patterns)) + values_in(text, forms_of(environ or {}))
+    spans = _not_exempt(text, spans, Secrets(exempt=compiled(exempt, setting="llm_not_secrets")))
     return [Finding(span.kind, text.count("\n", 0, span.start) + 1) for span in merged(spans)]
 
 
-def compiled(patterns: Iterable[str | re.Pattern[str]]) -> Patterns:
-    """The patterns of `llm_secret_patterns` and of the hook.
+def compiled(patterns: Iterable[str | re.Pattern[str]], *, setting: str = "llm_secret_patterns") -> Patterns:
+    """The patterns of a setting and of the hook.
 
     Raises:
         SettingError: one does not compile.
@@ -117,7 +136,7 @@ def compiled(patterns: Iterable[str | re.Pattern[str]]) -> Patterns:
         try:
             made.append(re.compile(pattern))
         except (re.error, TypeError) as error:
-            raise SettingError(f"llm_secret_patterns: {pattern!r} does not compile: {error}") from error
+            raise SettingError(f"{setting}: {pattern!r} does not compile: {error}") from error
     return tuple(made)
 
 
@@ -153,6 +172,22 @@ def redacted_response(response: Response, secrets: Secrets = KNOWN) -> Response:
     )
 
 
+def kinds_replaced(before: Response, after: Response) -> list[str]:
+    """Which kinds of secrets the redaction has taken out of an answer, each once."""
+    new = Counter(_kinds_in(after))
+    new.subtract(_kinds_in(before))
+    return sorted(kind for kind, count in new.items() if count > 0)
+
+
+def _kinds_in(response: Response) -> list[str]:
+    said = "\n".join(value for name, value in response.headers if KEPT_RESPONSE_HEADERS.fullmatch(name.lower()))
+    body = response.body
+    frames, _rest = frames_of(body) if body[:1] == b"\0" else ([], b"")
+    chunks = [_chunk_of(frame.payload) or frame.payload for frame in frames] or [body]
+    text = "\n".join([said, *(chunk.decode("utf-8", "replace") for chunk in chunks)])
+    return [found.strip("[]~").removeprefix("redacted")[1:] for found in PLACEHOLDER.findall(text)]
+
+
 def redacted_text(text: str, secrets: Secrets = KNOWN) -> str:
     """A text that somebody is to read."""
     return _applied(text, _plain_spans(text, secrets))
@@ -164,13 +199,14 @@ def redacted_uri(uri: str, secrets: Secrets = KNOWN) -> str:
         return uri
     if "@" in uri:
         uri = LOGIN.sub(r"\1", uri)
-    spans = _plain_spans(uri, secrets)
+    spans = _plain_spans(uri, secrets, in_uri=True)
     if "?" in uri:
         spans += [
             Span(*match.span(2), match[1].lower())
             for match in PARAMETER.finditer(uri, uri.index("?"))
             if match[1].lower() in IGNORED_QUERY and not PLACEHOLDER.fullmatch(match[2])
         ]
+    spans = _not_exempt(uri, spans, secrets)
     return _applied(uri, [replace(span, in_uri=True) for span in spans]) if spans else uri
 
 
@@ -192,7 +228,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
     """The spans in order, those that overlap as one, of the kind that reaches furthest.
 
     Where a value of the environment is only partly inside a key, the kind is the variable: a replay, which does not
-    know the variable, makes another text of it, and only variables stand for any text there.
+    know the variable, makes another text of it, and a variable stands for any text there.
     """
     result: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
@@ -213,13 +249,13 @@ def placeholder(span: Span) -> str:
 
 
 def may_stand_for_another(key: str) -> bool:
-    """Whether the key of a recorded request has a variable in it."""
-    return "redacted" in key and OF_ENVIRONMENT.search(key) is not None
+    """Whether the key of a recorded request has a variable or what looked like a key in it."""
+    return "redacted" in key and OF_THIS_RUN.search(key) is not None
 
 
 def fits(recorded: str, text: str) -> bool:
-    """Whether a text is the recorded one, with anything but spaces in the place of each variable."""
-    pieces = OF_ENVIRONMENT.split(recorded)
+    """Whether a text is the recorded one, with anything but spaces in the place of each variable and each key."""
+    pieces = OF_THIS_RUN.split(recorded)
     if len(pieces) == 1 or not text.startswith(pieces[0]):
         return recorded == text
     ends = [len(pieces[0])]
@@ -233,7 +269,7 @@ def _ends_after(text: str, piece: str, starts: list[int]) -> list[int]:
     ends = []
     done = -1
     for start in starts:
-        run = re.compile(r"\S*").match(text, start, start + LONGEST_SECRET)
+        run = RUN.match(text, start, start + LONGEST_SECRET)
         last = run.end() if run else start
         places = range(max(start, done + 1), last + 1)
         ends += [place + len(piece) for place in places if text.startswith(piece, place)]
@@ -260,9 +296,22 @@ def _headers(headers: Headers, names: re.Pattern[str], secrets: Secrets) -> Head
     )
 
 
-def _plain_spans(text: str, secrets: Secrets) -> list[Span]:
+def _plain_spans(text: str, secrets: Secrets, *, in_uri: bool = False) -> list[Span]:
     spans = shapes_in(text, secrets.patterns)
-    return spans + values_in(text, secrets.forms) if secrets.forms else spans
+    if secrets.forms:
+        spans += values_in(text, secrets.forms, in_uri=in_uri, whole_words=True)
+    return _not_exempt(text, spans, secrets)
+
+
+def _values(text: str, secrets: Secrets) -> list[Span]:
+    return _not_exempt(text, values_in(text, secrets.forms), secrets)
+
+
+def _not_exempt(text: str, spans: list[Span], secrets: Secrets) -> list[Span]:
+    if not spans or not secrets.exempt:
+        return spans
+    kept = [found.span() for one in secrets.exempt for found in one.finditer(text)]
+    return [span for span in spans if not any(start <= span.start and span.end <= end for start, end in kept)]
 
 
 @functools.lru_cache(maxsize=1024)  # few URLs and headers, many times
@@ -297,7 +346,7 @@ def _body_spans(text: str, kind: str, secrets: Secrets) -> list[Span]:
     if kind.startswith("multipart/"):
         return _multipart_spans(text, secrets)
     if SURROGATE.search(text):
-        return values_in(text, secrets.forms)  # no text: what looks like a key there may be a part of a picture
+        return _values(text, secrets)  # no text: what looks like a key there may be a part of a picture
     # urllib and curl call every body a form unless they are told otherwise.
     if kind.startswith("application/x-www-form-urlencoded") and text[:1] not in "{[":
         return _form_spans(text, secrets)
@@ -310,11 +359,12 @@ def _form_spans(text: str, secrets: Secrets) -> list[Span]:
         for match in PAIR.finditer(text)
         if _normal(match[1]) in SECRET_FIELDS and not PLACEHOLDER.fullmatch(match[2])
     ]
-    return [replace(span, in_uri=True) for span in (*fields, *_plain_spans(text, secrets))]
+    spans = [*_not_exempt(text, fields, secrets), *_plain_spans(text, secrets, in_uri=True)]
+    return [replace(span, in_uri=True) for span in spans]
 
 
 def _multipart_spans(text: str, secrets: Secrets) -> list[Span]:
-    spans = values_in(text, secrets.forms)
+    spans = _values(text, secrets)
     end = 0
     for match in PART.finditer(text):
         name, content = PART_NAME.search(text, end, match.start()), match[1]
@@ -322,7 +372,7 @@ def _multipart_spans(text: str, secrets: Secrets) -> list[Span]:
         if SURROGATE.search(content) or "\0" in content:
             continue
         if name is not None and _normal(name[1]) in SECRET_FIELDS and content and not PLACEHOLDER.fullmatch(content):
-            spans.append(Span(*match.span(1), name[1].lower()))
+            spans += _moved(_not_exempt(content, [Span(0, len(content), name[1].lower())], secrets), match.start(1))
         spans += _moved(_text_spans(content, secrets), match.start(1))
     return spans
 
@@ -335,7 +385,7 @@ def _text_spans(text: str, secrets: Secrets) -> list[Span]:
     """The secrets of a text that is JSON, a stream of JSON values, or prose."""
     if EVENTS.match(text):
         lines = [match.span(1) for match in DATA_LINE.finditer(text)]
-        return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + values_in(text, secrets.forms)
+        return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + _values(text, secrets)
     first = text.lstrip()[:1]
     if first not in ("{", "[", '"'):
         return _plain_spans(text, secrets)
@@ -344,14 +394,14 @@ def _text_spans(text: str, secrets: Secrets) -> list[Span]:
     except (ValueError, RecursionError):
         lines = [match.span() for match in re.finditer(r"[^\r\n]+", text)]
         if len(lines) > 1 and all(text[start] in '{["' for start, _end in lines):
-            return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + values_in(text, secrets.forms)
+            return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + _values(text, secrets)
         # Cut short, or no JSON at all.
         return _spans_of_leaves(text, leaves_of(text), secrets) + _plain_spans(text, secrets)
     leaves = leaves_of(text)
     if first == "[":  # Gemini's streams without `alt=sse`: each item is an event
         for leaf in leaves:
             leaf.place = ("[]", *leaf.place[2:]) if len(leaf.place) > 2 else leaf.place
-    return _spans_of_leaves(text, leaves, secrets) + values_in(text, secrets.forms)
+    return _spans_of_leaves(text, leaves, secrets) + _values(text, secrets)
 
 
 def _leaves_of_lines(text: str, lines: Iterable[tuple[int, int]]) -> list[Leaf]:
@@ -400,13 +450,17 @@ def _string_spans(text: str, names: tuple[str, ...], secrets: Secrets, *, is_key
     if not text:
         return []
     if not is_key and _is_secret_field(names):
-        return [] if PLACEHOLDER.fullmatch(text) else [Span(0, len(text), names[-1].lower())]
+        field = [] if PLACEHOLDER.fullmatch(text) else [Span(0, len(text), names[-1].lower())]
+        return _not_exempt(text, field, secrets)
     spans: list[Span] = []
-    if not _is_opaque(text, names):
+    is_opaque = _is_opaque(text, names)
+    if not is_opaque:
         if text.lstrip()[:1] in ("{", "["):
             spans += _nested_fields(text)
         spans += shapes_in(text, secrets.patterns)
-    return spans + values_in(text, secrets.forms) if secrets.forms else spans
+    if secrets.forms:
+        spans += values_in(text, secrets.forms, whole_words=not is_opaque)
+    return _not_exempt(text, spans, secrets)
 
 
 def _is_opaque(text: str, names: tuple[str, ...]) -> bool:
@@ -440,7 +494,7 @@ def _nested_fields(text: str) -> list[Span]:
 
 def _redacted_binary(body: bytes, secrets: Secrets) -> bytes:
     text = body.decode("utf-8", "surrogateescape")
-    return _applied(text, values_in(text, secrets.forms)).encode("utf-8", "surrogateescape")
+    return _applied(text, _values(text, secrets)).encode("utf-8", "surrogateescape")
 
 
 def _redacted_frames(frames: list[Frame], secrets: Secrets) -> bytes:
@@ -453,7 +507,7 @@ def _redacted_frames(frames: list[Frame], secrets: Secrets) -> bytes:
     for text in texts:
         lines.append((start, start + len(text)))
         start += len(text) + 1
-    spans = merged(_spans_of_leaves(whole, _leaves_of_lines(whole, lines), secrets) + values_in(whole, secrets.forms))
+    spans = merged(_spans_of_leaves(whole, _leaves_of_lines(whole, lines), secrets) + _values(whole, secrets))
     result = []
     for frame, chunk, text, (start, end) in zip(frames, inner, texts, lines, strict=True):
         own = _moved((span for span in spans if start <= span.start < end), -start)

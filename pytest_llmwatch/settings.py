@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import SettingError
 from .hosts import LOOPBACK_HOSTS
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .write_policy import Mode
 
+Guarded = Literal["used", "all", "off"]
+GUARDED: tuple[Guarded, ...] = ("used", "all", "off")
 MODES: dict[str, Mode] = {
     **dict.fromkeys(("", "0", "false", "no", "none", "off", "replay"), "replay"),
     **dict.fromkeys(("1", "true", "yes", "on", "all", "record"), "record"),
@@ -62,6 +64,12 @@ SETTINGS: dict[str, Setting] = {
         default=list(LOOPBACK_HOSTS),
         help="hosts that pass unrecorded unless a request is a model call by its form; replaces the loopback default",
     ),
+    "guard": Setting(
+        environ="LLMWATCH_GUARD",
+        ini="llm_guard",
+        default="used",
+        help="refuse connections that are not passthrough: of replaying tests (`used`), of all tests (`all`), or `off`",
+    ),
     "ignore_request_fields": Setting(
         marker="ignore_request_fields",
         ini="llm_ignore_request_fields",
@@ -74,6 +82,18 @@ SETTINGS: dict[str, Setting] = {
         ini_type="linelist",
         default=[],
         help="regular expressions of secrets beside the known ones; what they match is not written",
+    ),
+    "not_secrets": Setting(
+        ini="llm_not_secrets",
+        ini_type="linelist",
+        default=[],
+        help="regular expressions of what is no secret although it looks like one; what they match stays",
+    ),
+    "prices": Setting(
+        ini="llm_prices",
+        ini_type="linelist",
+        default=[],
+        help="your own prices, US dollars per million tokens: `gpt-oss-* input=0.10 output=0.40 from=2026-01-01`",
     ),
 }
 MARKER_ARGUMENTS = frozenset(setting.marker for setting in SETTINGS.values() if setting.marker)
@@ -112,6 +132,18 @@ def mode_of(config: pytest.Config) -> Mode:
             f"{value!r} is not a recording mode; use all or new (LLMWATCH_RECORD, llm_record, --llm-record)"
         )
     return MODES[value]
+
+
+def guard_of(config: pytest.Config) -> Guarded:
+    """Which tests the guard is there for.
+
+    Raises:
+        SettingError: the value is none of the three.
+    """
+    value: Guarded = str(setting_of("guard", config, environ=os.environ, marker={})).strip().lower()  # type: ignore[assignment]  # looked up next
+    if value not in GUARDED:
+        raise SettingError(f"{value!r} is no value for the guard; use used, all or off (LLMWATCH_GUARD, llm_guard)")
+    return value
 
 
 def marker_arguments(item: pytest.Item) -> dict[str, Any]:

@@ -1,34 +1,84 @@
-"""What calls cost together: money, tokens, seconds. One unknown makes a sum unknown."""
+"""What calls cost together: money, tokens, seconds. One unknown makes a sum unknown, and is named."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from .calls import Usage
+from .calls import ModelCall, Usage
 
 T = TypeVar("T", int, float, Decimal)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .calls import ModelCall
+
+LEAST_DECIMALS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpriced:
+    """A call whose cost is not known: which one it is, from 1, the model, and why."""
+
+    number: int
+    model: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"call {self.number} ({self.model or 'no model named'}): {self.reason}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """Sums over calls; `None` where a call does not say. Seconds; US dollars.
 
-    `wasted` is the time that failed tries and the waits after them took.
+    `wasted` is the time that failed tries and the waits after them took. `cost` and `unpriced` look prices up when they
+    are read.
     """
 
     calls: int
     retries: int
     usage: Usage
-    cost: Decimal | None
     latency: float | None
     wasted: float | None
+    of: tuple[ModelCall, ...] = field(default=(), repr=False, compare=False)
+
+    @property
+    def cost(self) -> Decimal | None:
+        """US dollars of all calls; `None` where that of one is not known, and `unpriced` says which."""
+        return _sum_of([call.cost for call in self.of], Decimal(0))
+
+    @property
+    def known_cost(self) -> Decimal:
+        """US dollars of the calls whose cost is known."""
+        return sum((call.cost for call in self.of if call.cost is not None), Decimal(0))
+
+    @property
+    def unpriced(self) -> tuple[Unpriced, ...]:
+        """The calls whose cost is not known, with the reasons."""
+        return tuple(
+            Unpriced(
+                number=number,
+                model=call.response_model or call.request_model,
+                reason=call.cost_reason or "the provider does not say, and no price was looked up",
+            )
+            for number, call in enumerate(self.of, 1)
+            if call.cost is None
+        )
+
+
+def spent_text(cost: Decimal, *, unpriced: int) -> str:
+    """`spent $0.0123 (2 calls without a price)`."""
+    if not unpriced:
+        return f"spent {dollars(cost)}"
+    return f"spent {dollars(cost)} ({unpriced} {'call' if unpriced == 1 else 'calls'} without a price)"
+
+
+def dollars(cost: Decimal) -> str:
+    """`$0.0123`: two digits that say something, and four places at least."""
+    places = LEAST_DECIMALS if not cost else max(LEAST_DECIMALS, 1 - cost.adjusted())
+    return f"${cost:.{places}f}"
 
 
 def spend_of(calls: Iterable[ModelCall]) -> Spend:
@@ -40,9 +90,9 @@ def spend_of(calls: Iterable[ModelCall]) -> Spend:
         calls=len(listed),
         retries=len(attempts),
         usage=Usage(**{name: _sum_of([getattr(call.usage, name) for call in listed], 0) for name in names}),
-        cost=_sum_of([call.cost for call in listed], Decimal(0)),
         latency=_sum_of([call.latency for call in listed], 0.0),
         wasted=_sum_of([second for one in attempts for second in (one.duration, one.wait)], 0.0),
+        of=listed,
     )
 
 

@@ -6,12 +6,9 @@ import contextlib
 import os
 import stat
 import tempfile
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from .errors import UnreadableCassette
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .errors import UnreadableCassette, UnwritableCassette
 
 PENDING = ".pending.yaml"
 SIZE_LIMIT = 256_000_000
@@ -26,16 +23,21 @@ def read_text(path: Path) -> str | None:
     """The file's text, bytes that are no UTF-8 marked; `None` where there is no file.
 
     Raises:
-        UnreadableCassette: the file is larger than `SIZE_LIMIT`, or no regular file.
+        UnreadableCassette: the file is larger than `SIZE_LIMIT`, no regular file, or cannot be opened.
     """
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             facts = os.fstat(file.fileno())
             if not stat.S_ISREG(facts.st_mode):
-                raise UnreadableCassette(str(path), "this is not a regular file", line=1)
+                raise UnreadableCassette(str(path), "this is not a regular file", remedy="move away")
             content = file.read(SIZE_LIMIT + 1) if facts.st_size <= SIZE_LIMIT else b""
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if path.is_dir():
+            raise UnreadableCassette(str(path), "this is a folder: move it away", remedy="move away") from error
+        said = _in_the_way(path) or f"it cannot be opened ({error.strerror or error})"
+        raise UnreadableCassette(str(path), said, remedy="move away") from error
     if facts.st_size > SIZE_LIMIT or len(content) > SIZE_LIMIT:
         megabytes = max(facts.st_size, len(content)) / 1_000_000
         limit = SIZE_LIMIT // 1_000_000
@@ -47,8 +49,46 @@ def _without_waiting(name: str, flags: int) -> int:
     return os.open(name, flags | getattr(os, "O_NONBLOCK", 0))  # nobody may ever write to a named pipe
 
 
+def _in_the_way(path: Path) -> str | None:
+    """What to say where a file stands in the place of one of the folders above."""
+    file = next((each for each in path.parents if each.is_file()), None)
+    return None if file is None else f"there is a file where the folder `{file.name}` belongs: move it away"
+
+
+def check_writable(path: Path, shown: str) -> None:
+    """Find out, before anybody pays for a recording, whether it can be kept.
+
+    Raises:
+        UnwritableCassette: it cannot; the message has the path as it is `shown`.
+    """
+    path = _target_of(path)
+    folder = next(each for each in path.parents if each.exists())
+    problem = _in_the_way(path)
+    if problem is None and not os.access(folder, os.W_OK | os.X_OK):
+        problem = f"the folder {folder} may not be written to"
+    if problem is not None:
+        message = f"The cassette could not be written, so no call was made: {problem}\n  {shown}"
+        raise UnwritableCassette(message)
+
+
+def _target_of(path: Path) -> Path:
+    """The file itself, where the path is a link: the link stays, and its target is written."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
 def write_text(path: Path, text: str) -> None:
-    """Replace the file in one step: whoever reads it, at whatever moment, finds the old text or the new."""
+    """Replace the file in one step: whoever reads it, at whatever moment, finds the old text or the new.
+
+    Raises:
+        OSError: the disk refuses; it names this path, not that of a temporary file.
+    """
+    try:
+        _replace(_target_of(path), text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _replace(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
     try:
@@ -71,6 +111,7 @@ def remove(path: Path) -> None:
 
 def remove_leftovers(path: Path) -> None:
     """Delete what killed runs left behind while they were writing this file."""
+    path = _target_of(path)
     if path.parent.is_dir():
         for leftover in path.parent.glob(f".{_escaped(path.name[:80])}.*.tmp"):
             remove(leftover)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
     from .reports.summary import Entry
+
+
+NAMED_TESTS = 3
 
 
 def start_progress(config: pytest.Config) -> Progress | None:
@@ -58,15 +62,24 @@ def _nothing() -> None:
     """A line that was printed stays."""
 
 
-def _command(config: pytest.Config) -> str:
-    """What records the tests that just failed."""
-    failed = "--lf " if config.pluginmanager.has_plugin("lfplugin") else ""
-    return f"pytest {failed}{settings.record_flag(config)}"
+def _command(config: pytest.Config, entries: list[Entry]) -> str:
+    """What records the tests that were refused: by name, or those that failed, or all of this run once more."""
+    refused = [entry for entry in entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
+    names = sorted({str(config.cwd_relative_nodeid(entry["test"])) for entry in refused})  # type: ignore[arg-type]  # a NodeId is a str
+    flags = settings.record_flags(config)
+    if len(names) <= NAMED_TESTS and not any(entry["is_fixture"] for entry in refused):
+        chosen = names
+    elif config.pluginmanager.has_plugin("lfplugin"):
+        chosen = ["--lf"]
+    else:
+        arguments = map(str, config.invocation_params.args)
+        chosen = [one for one in arguments if one.partition("=")[0] not in flags]
+    return shlex.join(["pytest", *chosen, flags[0]])
 
 
 def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
     """The one section, in runs that used us."""
-    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config)))
+    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config, entries)))
     if lines:
         reporter.write_sep("=", "llmwatch")
         for line in lines:

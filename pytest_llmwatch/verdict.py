@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import store
 from .refusals import page_of
+from .reports.summary import kind_of, verdict_of
 
 if TYPE_CHECKING:
     import pytest
@@ -15,9 +17,11 @@ if TYPE_CHECKING:
     from .watch import Scope, Watch
     from .write_policy import Outcome
 
+Status = tuple[str, str, str | tuple[str, Mapping[str, bool]]]
 TITLE = "llmwatch"
 KEY_HINT = "A replay needs no real key, but this client library wants one: set a dummy, such as OPENAI_API_KEY=none."
 REPORT_KEY = "llmwatch"
+PROPERTY = "llmwatch"
 
 
 def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
@@ -30,6 +34,8 @@ def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], r
     if outcomes.get(report.when) != "failed":  # a phase with subtests has several reports
         outcomes[report.when] = _phase_outcome(report)
     scope = watch.item_scope
+    if scope is not None:
+        _tell(report, scope)
     if report.failed and scope is not None and _lacks_a_key(call, scope):
         report.sections.append((TITLE, KEY_HINT))
     if report.failed and scope is not None and scope.recording.mode != "replay" and scope.recording.made:
@@ -53,9 +59,37 @@ def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) ->
     watch.touched = []
 
 
+def _tell(report: pytest.TestReport, scope: Scope) -> None:
+    """Note the verdict so far where it reaches the terminal, JUnit files and other workers."""
+    recording = scope.recording
+    replayed, made = recording.replayed, recording.made
+    kind = kind_of(replayed=replayed, made=made, refused=bool(recording.refusals), is_kept=not report.failed)
+    verdict = verdict_of(kind, replayed=replayed, made=made)
+    report.user_properties = [one for one in report.user_properties if one[0] != PROPERTY]
+    if verdict is not None:
+        report.user_properties.append((PROPERTY, verdict))
+
+
+def verdict_on(report: pytest.TestReport) -> str | None:
+    """The verdict that a report carries."""
+    return next((str(value) for name, value in report.user_properties if name == PROPERTY), None)
+
+
+def with_verdict(status: Status, report: pytest.TestReport) -> Status:
+    """What pytest says of a report, with the verdict behind them; category and letter are as they were."""
+    verdict = verdict_on(report)
+    category, letter, word = status
+    if verdict is None or (report.when == "teardown" and report.passed):
+        return status
+    if isinstance(word, str):
+        return category, letter, f"{word} ({verdict})" if word else word
+    return category, letter, (f"{word[0]} ({verdict})", word[1])
+
+
 def _fresh(watch: Watch) -> list[ReplayRefusal]:
     """The refusals that no earlier phase has shown."""
-    fresh: list[ReplayRefusal] = []
+    fresh = list(watch.uncovered_refusals)
+    watch.uncovered_refusals.clear()
     for scope in watch.touched:
         fresh += scope.recording.refusals[scope.refusals_shown :]
         scope.refusals_shown = len(scope.recording.refusals)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,14 +22,19 @@ import pytest
 from . import cassette_paths, settings, store
 from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
-from .errors import UnreadableCassette
+from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
+from .guard import Guard, Holder
 from .hosts import is_unstored, names_host
+from .own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
+from .pricing import date_of, price_of
 from .recorder import Switchboard
 from .recording import Recording
 from .redaction import KNOWN, Patterns, Secrets, compiled, redacted, redacted_text
+from .reports.guard_page import address_of
 from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
+from .spend import spend_of
 from .write_policy import Mode, Outcome, Write, decide
 
 if TYPE_CHECKING:
@@ -52,6 +58,7 @@ class Scope:
     outcome: Outcome = "passed"
     written: int = 0
     told: int = 0
+    spends_told: int = 0
     refusals_shown: int = 0
 
 
@@ -61,16 +68,27 @@ class Watch:
 
     config: pytest.Config
     mode: Mode
+    guarded: settings.Guarded = "used"
     progress: Progress | None = None
+    uncovered_refusals: list[ReplayRefusal] = field(default_factory=list)
     item_scope: Scope | None = None
     touched: list[Scope] = field(default_factory=list)
     fixture_entries: list[Entry] = field(default_factory=list)
     finished: set[Path] = field(default_factory=set)
     environment: SeenSecrets = field(default_factory=SeenSecrets)
+    own_prices: PriceTable = NO_PRICES
+    exempt: Patterns = ()
+    _built_in: dict[int, Price] = field(default_factory=dict)
     _patterns: dict[object, Patterns] = field(default_factory=dict)
     _stack: list[Scope] = field(default_factory=list)
+    _guard: Guard | None = None
     _board: Switchboard | None = None
     _undo: Callable[[], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.own_prices = price_table(settings.setting_of("prices", self.config, environ=os.environ, marker={}))
+        lines = settings.setting_of("not_secrets", self.config, environ=os.environ, marker={})
+        self.exempt = compiled((line for line in lines if line.strip()), setting="llm_not_secrets")
 
     def begin(self, item: pytest.Item) -> Scope:
         """Put a test's own recording in force.
@@ -79,6 +97,7 @@ class Watch:
             LLMWatchError: its cassette cannot be read, or its marker makes no sense.
         """
         self.touched = []
+        self._guarding().new_test()
         marker = settings.marker_arguments(item)
         path = cassette_paths.test_path(item)
         self.item_scope = self.open(item.nodeid, path, item, marker)
@@ -88,22 +107,42 @@ class Watch:
     def open(self, test: str, path: Path, item: pytest.Item, marker: dict[str, Any], mode: Mode | None = None) -> Scope:
         """A recording over a file, not yet in force."""
         mode = mode or self.mode
-        text = store.read_text(path)
-        cassette = None if text is None else parse(text, self.shown(path))
-        if cassette is not None:
-            _check_owner(cassette, test, self.shown(path))
+        try:
+            text = store.read_text(path)
+            cassette = None if text is None else parse(text, self.shown(path))
+        except UnreadableCassette as error:
+            command, shown = self.command(item), self.shown(path)
+            problem, line, remedy = error.problem, error.line, error.remedy
+            raise UnreadableCassette(shown, problem, line=line, remedy=remedy, command=command) from error
+        if mode != "replay":
+            store.check_writable(path, self.shown(path))
+        is_replaced = mode == "record" and cassette is not None and not cassette_paths.may_be_at(cassette.test, path)
+        if cassette is not None and not is_replaced:
+            _check_owner(cassette, test, self.shown(path), self.command(item))
         recording = Recording(
             test=test,
             mode=mode,
             clock=time.monotonic,
-            explain=functools.partial(self._explain, item=item, cassette=self.shown(path)),
+            explain=functools.partial(self._explain, item=item, path=path),
             loaded=None if cassette is None else cassette.exchanges,
             body_of=self._body_of(item, marker),
             decode=functools.partial(_decode, item),
+            price=self._price_of(item),
             redact=self._redact_of(item),
             on_call=self._count,
         )
         return Scope(recording=recording, path=path, exists=text is not None)
+
+    def begin_uncovered(self, test: str) -> None:
+        """Guard a test that does not use us, where the setting asks for that."""
+        self.uncovered_refusals = []
+        if self.guarded == "all" and self.mode == "replay":
+            self._guarding().new_test()
+            self._guarding().hold(Holder(test=test, refuse=self._refuse_uncovered, is_covered=False))
+
+    def _refuse_uncovered(self, refusal: ReplayRefusal) -> ReplayRefusal:
+        self.uncovered_refusals.append(refusal)
+        return refusal
 
     def end(self) -> None:
         """Take the test's recording out of force; no other request of it is answered."""
@@ -126,6 +165,8 @@ class Watch:
         if self._undo is not None and not self._stack:
             self._undo()
             self._undo = self._board = None
+        if self._guard is not None and not self._stack:
+            self._guard.take_away()
 
     def _push(self, scope: Scope) -> None:
         self._stack.append(scope)
@@ -140,6 +181,17 @@ class Watch:
     def _connect(self) -> None:
         if self._board is not None:
             self._board.recording = self._stack[-1].recording if self._stack else None
+        recording = self._stack[-1].recording if self._stack else None
+        if recording is not None and recording.mode == "replay" and self.guarded != "off":
+            self._guarding().hold(Holder(test=recording.test, refuse=recording.refuse))
+        elif self._guard is not None:
+            self._guard.hold(None)
+
+    def _guarding(self) -> Guard:
+        if self._guard is None:
+            passing = settings.setting_of("passthrough_hosts", self.config, environ=os.environ, marker={})
+            self._guard = Guard(passing=passing, shown=self.shown)
+        return self._guard
 
     def _count(self, exchange: Exchange) -> None:
         if self.progress is not None:
@@ -177,6 +229,35 @@ class Watch:
 
         return body_of
 
+    def _price_of(self, item: pytest.Item) -> Callable[[ModelCall, Exchange], Price]:
+        hook = item.ihook.pytest_llmwatch_price
+        if len(hook.get_hookimpls()) == 1:  # nobody but the built-in
+            return self.own_price_of
+
+        def price(call: ModelCall, exchange: Exchange) -> Price:
+            if call.cost is not None:
+                return self.own_price_of(call, exchange)
+            answer = hook(call=call, at=date_of(exchange), exchange=exchange, item=item)
+            built_in = self._built_in.pop(id(exchange), None)
+            if built_in is not None and built_in.cost is answer:
+                return built_in
+            if answer is None:
+                return Price(reason="pytest_llmwatch_price, a hook, names none")
+            if not isinstance(answer, Decimal):
+                raise SettingError(f"pytest_llmwatch_price returned {answer!r}; return a decimal.Decimal, or None")
+            return Price(cost=rounded(answer), source="pytest_llmwatch_price")
+
+        return price
+
+    def own_price_of(self, call: ModelCall, exchange: Exchange) -> Price:
+        """What a call cost by what everybody else left over: the ini file's prices, the cassette, genai-prices."""
+        return price_of(call, exchange, self.own_prices)
+
+    def price_for_hook(self, call: ModelCall, exchange: Exchange) -> Decimal | None:
+        """The built-in hook's answer; its source and reason, which a hook cannot return, are kept for who asked."""
+        price = self._built_in[id(exchange)] = self.own_price_of(call, exchange)
+        return price.cost
+
     def _redact_of(self, item: pytest.Item) -> Callable[[Exchange], Exchange]:
         patterns = self.patterns_of(item)
         hook = item.ihook.pytest_llmwatch_redact
@@ -192,11 +273,13 @@ class Watch:
     def redacted(self, exchange: Exchange, patterns: Patterns) -> Exchange:
         """The exchange without secrets; those of the environment count where something is recorded."""
         forms = {} if self.mode == "replay" else self.environment.forms(os.environ)
-        return redacted(exchange, Secrets(patterns=patterns, forms=forms) if patterns or forms else KNOWN)
+        is_known = not (patterns or forms or self.exempt)
+        return redacted(exchange, KNOWN if is_known else Secrets(patterns=patterns, exempt=self.exempt, forms=forms))
 
     def masked(self, text: str, item: pytest.Item) -> str:
         """A text for people to read, without secrets: those of the environment too, also at replay."""
-        secrets = Secrets(patterns=self.patterns_of(item), forms=self.environment.forms(os.environ))
+        forms = self.environment.forms(os.environ)
+        secrets = Secrets(patterns=self.patterns_of(item), exempt=self.exempt, forms=forms)
         return redacted_text(text, secrets)
 
     def patterns_of(self, item: pytest.Item) -> Patterns:
@@ -212,10 +295,16 @@ class Watch:
             self._patterns[hook] = compiled([*(line for line in lines if line.strip()), *given])
         return self._patterns[hook]
 
-    def _explain(self, miss: Any, *, item: pytest.Item, cassette: str) -> str:
+    def _explain(self, miss: Any, *, item: pytest.Item, path: Path) -> str:
+        from .renamed import cassette_of_renamed
         from .reports.miss_page import miss_page
 
-        return self.masked(miss_page(miss, command=self.command(item), cassette=cassette), item)
+        mask = functools.partial(self.masked, item=item)
+        body_of = self._body_of(item, settings.marker_arguments(item))
+        found = None if miss.has_cassette else cassette_of_renamed(miss, path, self.config.rootpath, body_of)
+        former = None if found is None else (self.shown(found[0]), found[1])
+        command, cassette = self.command(item), self.shown(path)
+        return mask(miss_page(miss, command=command, cassette=cassette, former=former, mask=mask))
 
     def write(self, scope: Scope) -> Entry:
         """Do with a recording what the policy says, and tell what was done.
@@ -243,23 +332,29 @@ class Watch:
     def _text(self, scope: Scope) -> str:
         facts = recorded_facts(scope.path.parent)
         cassette = Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts)
-        return dump(cassette, scope.recording.decode)
+        return dump(cassette, scope.recording.decode, scope.recording.price)
 
     def entry_of(self, scope: Scope, decision: Write, path: Path) -> Entry:
         """What a recording did, as it travels on a report."""
         recording = scope.recording
         replayed, made, refused = recording.replayed, recording.made - scope.told, bool(recording.refusals)
         scope.told += made
+        spent = spend_of(recording.made_calls[scope.spends_told :] if made else ())
+        scope.spends_told += spent.calls
         return Entry(
             test=recording.test,
             kind=kind_of(replayed=replayed, made=made, refused=refused, is_kept=decision != "keep beside"),
             replayed=replayed,
             made=made,
             retries=recording.retries,
+            spent=f"{spent.known_cost:f}",
+            unpriced=[each.reason for each in spent.unpriced],
             write=decision,
             path=self.shown(path),
             is_fixture=scope.is_fixture,
             error_statuses=recording.error_statuses,
+            refused_hosts=sorted({address_of(one.host, one.port) for one in _connections(recording.refusals)}),
+            redacted=recording.redacted_answers,
             unserved=recording.unserved if recording.mode == "replay" and scope.outcome == "passed" else None,
         )
 
@@ -287,10 +382,17 @@ class Watch:
         return str(path)
 
 
-def _check_owner(cassette: Cassette, test: str, path: str) -> None:
+def _connections(refusals: list[ReplayRefusal]) -> list[ConnectionNotAllowed]:
+    return [one for one in refusals if isinstance(one, ConnectionNotAllowed)]
+
+
+def _check_owner(cassette: Cassette, test: str, path: str, command: str) -> None:
     """Two tests may not share a file; a root directory that moved is no reason to complain."""
-    if cassette.test is not None and cassette.test.rpartition("/")[2] != test.rpartition("/")[2]:
-        raise UnreadableCassette(path, f"this cassette belongs to {cassette.test}, not to {test}", line=2)
+    name_of = cassette_paths.without_folder
+    if cassette.test is not None and name_of(cassette.test) != name_of(test):
+        renamed = f"If the test was renamed, change line 2 of the file to: test: {test}"
+        problem = f"this cassette belongs to {cassette.test}, not to {test}"
+        raise UnreadableCassette(path, problem, line=2, advice=f"{renamed}\nElse record it again: {command}")
 
 
 def _decode(item: pytest.Item, exchange: Exchange) -> ModelCall:

@@ -20,6 +20,7 @@ from .calls import JSON
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+INVALID = "not valid YAML: "
 DEPTH_LIMIT = 200
 DEPTH_EMITTED = 150  # what holds the value, a cassette, has levels of its own
 KEY_WIDTH = 1000  # a key of more than 1024 characters must be announced by a question mark
@@ -224,12 +225,12 @@ def load(text: str) -> Any:
             parser.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise YamlProblem(error.problem or str(error), line) from error
+        raise YamlProblem(f"{INVALID}{error.problem or error}", line) from error
     except yaml.reader.ReaderError as error:
         line = text.encode("utf-8", "surrogateescape").count(b"\n", 0, error.position) + 1
         raise YamlProblem(f"a character that YAML does not allow ({error.reason})", line) from error
     except yaml.YAMLError as error:
-        raise YamlProblem(str(error).split("\n")[0], None) from error
+        raise YamlProblem(INVALID + str(error).split("\n")[0], None) from error
 
 
 def refuse_damage(text: str) -> None:

@@ -208,13 +208,15 @@ def test_hostile_or_broken_yaml_is_refused_with_its_line(text, line, problem):
         ("hello", "not a cassette"),
         ("interactions: 1", "not a cassette"),
         ("llmwatch: 99\ninteractions: []", "format 99"),
-        ("interactions:\n- 1\nversion: 1", r"interactions\[0\]"),
-        ("interactions:\n- request: {uri: x}\n  response: {}\nversion: 1", r"interactions\[0\]"),
+        ("interactions:\n- 1\nversion: 1", "interaction 1 of 1: it has no `request`"),
+        ("interactions:\n- request: {uri: x}\n  response: {}\nversion: 1", "the request has no `method`"),
     ],
 )
 def test_a_file_that_is_no_cassette_is_named(text, problem):
-    with pytest.raises(UnreadableCassette, match=rf"cassettes/x\.yaml.*{problem}"):
+    with pytest.raises(UnreadableCassette, match=r"(?s)\n  cassettes/x\.yaml") as caught:
         parse(text, "cassettes/x.yaml")
+
+    assert problem in caught.value.problem
 
 
 def test_a_vcrpy_cassette_is_read_with_its_compressed_body_opened():
@@ -239,7 +241,7 @@ def test_a_file_that_was_cut_at_a_line_is_told_from_a_whole_one(lines):
     text = dump(Cassette(test="t", exchanges=(exchange(), exchange())))
     cut = "".join(text.splitlines(keepends=True)[:-lines])
 
-    with pytest.raises(UnreadableCassette, match=r"t\.yaml, line \d+: .*(cut short|neither)"):
+    with pytest.raises(UnreadableCassette, match=r"(?i)(cut short|neither).*\n  t\.yaml, line \d+\n"):
         parse(cut, "t.yaml")
 
 

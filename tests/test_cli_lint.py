@@ -102,8 +102,9 @@ def test_a_cassette_whose_test_is_gone_is_an_orphan(suite):
     assert done.returncode == 1
     assert done.stdout == (
         "cassettes/test_bot/test_one.yaml: orphan: its test is gone: test_bot.py::test_one\n"
-        "    delete it, or all of them with: pytest-llmwatch lint --delete-orphans\n"
+        "    delete it\n"
         "2 cassettes read: 1 finding\n"
+        "To delete all orphans: pytest-llmwatch lint --delete-orphans\n"
     )
 
 
@@ -400,7 +401,8 @@ def test_what_the_project_calls_a_secret_is_one(suite):
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("content: one", "content: acme-1234567 zork-abcdefg hush-abcdefg"), encoding="utf-8")
 
-    assert kinds_in(suite) == [("secret", "cassettes/test_bot/test_one.yaml")] * 3
+    secrets = [one for one in kinds_in(suite) if one[0] == "secret"]
+    assert secrets == [("secret", "cassettes/test_bot/test_one.yaml")] * 3
 
 
 def test_a_secret_pattern_that_does_not_compile_is_a_mistake(suite):
@@ -429,3 +431,67 @@ def test_a_path_that_leads_to_no_cassette_is_a_mistake(suite, path, said):
 
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_the_places_of_an_orphan_are_those_of_where_the_command_was_typed(suite):
+    suite.write_file("sub/test_more.py", "")
+    suite.write_file("sub/cassettes/test_more/test_x.yaml", suite.cassette("test_one").read_text(encoding="utf-8"))
+    suite.write_file("sub/cassettes/test_gone/test_y.yaml", suite.cassette("test_one").read_text(encoding="utf-8"))
+
+    done = lint(suite, "sub")
+
+    assert "sub/cassettes/test_gone/test_y.yaml: orphan: its test module is gone: sub/test_gone.py\n" in done.stdout
+    assert "sub/cassettes/test_more/test_x.yaml: orphan: its test is gone: sub/test_bot.py::test_one\n" in done.stdout
+    assert done.stdout.endswith("To delete all orphans: pytest-llmwatch lint sub --delete-orphans\n")
+
+
+def test_a_cassette_at_the_place_of_another_test_is_misplaced(suite):
+    path = suite.cassette("test_two")
+    path.write_text(suite.cassette("test_one").read_text(encoding="utf-8"), encoding="utf-8")
+
+    (misplaced,) = found_in(suite)
+
+    assert (misplaced["kind"], misplaced["file"], misplaced["line"]) == (
+        "misplaced",
+        "cassettes/test_bot/test_two.yaml",
+        2,
+    )
+    assert "test_bot.py::test_one" in misplaced["message"]
+
+
+def test_a_reading_that_was_edited_or_left_behind_is_a_note(suite):
+    path = suite.cassette("test_one")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("output_text: Yes.", "output_text: No."), encoding="utf-8")
+
+    (stale,) = found_in(suite)
+
+    assert (stale["kind"], stale["level"], stale["line"]) == ("stale reading", "note", 5)
+    assert stale["message"].endswith(": output_text")
+    assert lint(suite).returncode == 0
+
+
+def test_an_empty_file_among_the_cassettes_is_a_finding(suite):
+    suite.cassette("test_one").write_text("", encoding="utf-8")
+
+    assert [(one["kind"], one["message"]) for one in found_in(suite)] == [("unreadable", "the file is empty")]
+
+
+def test_a_file_that_is_named_and_is_no_cassette_is_a_finding_that_nobody_is_told_to_delete(suite):
+    suite.write_file("compose.yaml", "services: {}\n")
+
+    for name in ("compose.yaml", "bot.py"):
+        (found,) = found_in(suite, name)
+
+        assert found["kind"] == "unreadable"
+        assert found["message"].startswith("this is not a cassette")
+        assert "delete" not in found["advice"]
+
+
+def test_a_newer_format_asks_for_an_upgrade(suite):
+    path = suite.cassette("test_one")
+    path.write_text(path.read_text(encoding="utf-8").replace("llmwatch: 1", "llmwatch: 2"), encoding="utf-8")
+
+    (found,) = found_in(suite)
+
+    assert "pip install --upgrade pytest-llmwatch" in found["advice"]

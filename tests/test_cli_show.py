@@ -97,7 +97,9 @@ def test_every_exchange_is_one_json_line_with_all_its_fields(write, capsys):
         "output_text": "14 days.",
         "tool_calls": [],
         "error_type": None,
-        "cost_usd": None,
+        "cost_usd": 0.00001025,
+        "cost_reason": None,
+        "price_source": "genai-prices",
     }
     assert (first["index"], first["attempt"], first["error_type"]) == (0, 1, "rate_limit_error")
     assert first["usage"]["input_tokens"] is None
@@ -177,7 +179,11 @@ def test_a_page_answers_what_was_sent_why_it_was_answered_so_and_what_it_cost(wr
         "    finish         stop\n"
         "    answer         14 days.\n"
     )
-    assert cost == ("    tokens         9 in, 4 out\n    cost           not reported\n    latency        0.250 s\n\n")
+    assert cost == (
+        "    tokens         9 in, 4 out\n"
+        "    cost           $0.00001025, by genai-prices\n"
+        "    latency        0.250 s\n\n"
+    )
 
 
 def test_a_transfer_that_failed_says_why(write, capsys):
@@ -323,3 +329,44 @@ def test_what_is_read_in_recorded_traffic_is_what_the_manifest_says():
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_no_format_reads_is_shown_as_it_came(write, capsys):
+    body = "\n".join(f"line {number} \x1b[31m" for number in range(30)).encode()
+    unread = Exchange(
+        request=Request(method="POST", uri="https://ml.example.com/predict", body=b'{"model": "acme-1", "x": 1}'),
+        response=Response(status=200, reason="OK", headers=(("content-type", "text/plain"),), body=body),
+    )
+
+    assert main(["show", write("a.yaml", unread)]) == 0
+
+    page = capsys.readouterr().out
+    assert "unknown provider: acme-1" in page
+    assert "status         200 OK, text/plain\n" in page
+    assert r"line 18 \x1b[31m" in page
+    assert "line 20" not in page
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("name, text", [("bot.py", "def f():\n    x = {1: [2}\n"), ("c.yaml", "services: {}\n")])
+def test_a_file_that_is_no_cassette_is_called_so_and_nobody_is_told_to_delete_it(
+    tmp_path, monkeypatch, capsys, name, text
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).write_text(text, encoding="utf-8")
+
+    assert main(["show", name]) == 1
+
+    said = capsys.readouterr().err
+    assert "this is not a cassette" in said
+    assert "delete" not in said
+
+
+def test_the_command_knows_its_version(capsys):
+    from importlib import metadata
+
+    with pytest.raises(SystemExit) as caught:
+        main(["--version"])
+
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"pytest-llmwatch {metadata.version('pytest-llmwatch')}\n"

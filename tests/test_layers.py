@@ -35,6 +35,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "drift": NOTHING,
         "statistics": NOTHING,
         "pricing": NOTHING,
+        "own_prices": NOTHING,
         "spend": NOTHING,
         "stream_fold": NOTHING,
         "cassette": NOTHING,
@@ -68,6 +69,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "demo": NOTHING,
         "recording": NOTHING,
         "in_process": NOTHING,
+        "guard": NOTHING,
         "turns": NOTHING,
     },
     {
@@ -76,6 +78,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "plugin": frozenset({"pytest", "_pytest", "pluggy"}),
         "watch": frozenset({"pytest"}),
         "cassette_paths": frozenset({"pytest"}),
+        "renamed": NOTHING,
         "fixture_scope": frozenset({"pytest"}),
         "verdict": frozenset({"pytest"}),
         "masking": frozenset({"pytest", "_pytest"}),

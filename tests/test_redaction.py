@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
 from pathlib import Path
@@ -21,6 +22,7 @@ from pytest_llmwatch.redaction import (
     compiled,
     findings_in,
     fits,
+    kinds_replaced,
     redacted,
     redacted_body,
     redacted_text,
@@ -70,6 +72,7 @@ def test_what_looks_like_a_key_is_replaced_by_its_kind(text, expected):
     [
         *("sk-test", "sk-...", "sk-your-key-goes-here-please", "AKIAIOSFODNN7EXAMPLE", "Bearer token", "Basic usage"),
         *("-----BEGIN PRIVATE KEY-----\n...\n-----END PRIVATE KEY-----", "postgres://postgres:postgres@localhost/db"),
+        *("sk-1234567890123456789012", "sk-2026-11-24-0001-0002-0003", "sk-aaaaaaaaaaaaaaaaaaaaaaaa"),
         *("max_tokens", "https://h/?page=2", f"data:image/png;base64,AAAA/{KEY}", f"QUJD+{KEY}", "eyJhbGciOi"),
     ],
 )
@@ -100,6 +103,14 @@ def test_words_dates_and_model_names_do_not_look_random(value, is_random):
         ("GOOGLE_APPLICATION_CREDENTIALS", "/home/jane/Xk9mQ2zR7t.json", []),
         ("PWD", "/work/a1b2c3d4e5", []),
         ("HOME_KEY", "/home/a1b2c3d4e5/k", []),
+        ("API_KEY_NAME", "s3cr3t-k3y-n4m3-a1b2", []),
+        ("AWS_ACCESS_KEY_ID", "AKIA2E0A8F3B244C9986", []),
+        ("DB_PASSWORD_FILE", "Xk9mQ2zR7t", []),
+        ("TOKEN_URL", "https://h/oauth?client=Xk9mQ2zR7t", []),
+        ("SECRET_REGION", "a1b2c3d4e5", []),
+        ("VAULT_SECRET_ID", "550e8400-e29b-41d4-a716-446655440000", ["550e8400-e29b-41d4-a716-446655440000"]),
+        ("SECRET_URL", "https://app:Xk9mQ2zR7t@h/x", ["Xk9mQ2zR7t", "https://app:Xk9mQ2zR7t@h/x"]),
+        ("DSN", "mongodb+srv://Xk9mQ2zR7t@h/x", ["mongodb+srv://Xk9mQ2zR7t@h/x"]),
         ("EDITOR", KEY, []),
         ("SECRET_MODE", "production", []),
         ("GCP_CREDENTIALS", json.dumps({"type": "a1b2c3d4e5f60718"}), []),
@@ -118,6 +129,15 @@ def written(value):
     yield value
     yield json.dumps(value)[1:-1]
     yield quote(value, safe="")
+    yield quote(quote(value, safe=""), safe="")
+    for text in (value, f"it's {value}", f'"it" {value}', f'"it\'s" {value}'):
+        yield repr(text)
+        yield repr(text.encode())
+    yield html.escape(value)
+    yield html.escape(value, quote=False)
+    yield html.escape(value, quote=False).replace("'", "&#39;").replace('"', "&#34;")
+    yield raw.hex()
+    yield (b"user:" + raw + b"!").hex().upper()
     for before in (b"", b"a", b"ab"):
         for after in (b"", b"c", b"cd"):
             yield base64.b64encode(before + raw + after).decode()
@@ -125,7 +145,7 @@ def written(value):
             yield quote(base64.b64encode(before + raw + after), safe="")
 
 
-@pytest.mark.parametrize("value", [VALUE, 'a"Q\\9/x7+Lz', "p4ßw0rD9xQ"])
+@pytest.mark.parametrize("value", [VALUE, 'a"Q\\9/x7+Lz', "p4ßw0rD9xQ", "a&'<Q9\\x7>Lz", "a'Q\"9\\x7&Lz"])
 def test_a_value_of_the_environment_is_found_in_every_form(value):
     secrets = Secrets(forms=forms_of({"VAULT_TOKEN": value}))
 
@@ -134,6 +154,47 @@ def test_a_value_of_the_environment_is_found_in_every_form(value):
             assert "VAULT_TOKEN" in redacted_text(text, secrets), form
             assert b"VAULT_TOKEN" in redacted_body(text.encode(), "text/plain", secrets), form
         assert "~redacted.VAULT_TOKEN~" in redacted_uri(f"https://h/{form}/x", secrets)
+
+
+@pytest.mark.parametrize("value", [VALUE, VALUE + "a", VALUE + "bc"])
+@pytest.mark.parametrize("login", ["{}", "user:{}!", "x{}", "xy{}\n"])
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("login {}.", "login [redacted:VAULT_TOKEN]."),
+        ('{{"a": "{}", "b": 1}}', '{{"a": "[redacted:VAULT_TOKEN]", "b": 1}}'),
+        ("line\n{}\nline", "line\n[redacted:VAULT_TOKEN]\nline"),
+    ],
+)
+def test_a_base64_word_with_a_value_in_it_goes_as_a_whole(value, login, text, expected):
+    secrets = Secrets(forms=forms_of({"VAULT_TOKEN": value}))
+    word = base64.b64encode(login.format(value).encode())
+    text, expected = text.replace("{{", "{").replace("}}", "}"), expected.replace("{{", "{").replace("}}", "}")
+
+    assert redacted_text(text.replace("{}", word.decode()), secrets) == expected
+    assert redacted_body(text.replace("{}", word.decode()).encode(), "", secrets).decode() == expected
+    nested = json.dumps({"deep": json.dumps({"text": text.replace("{}", word.decode())})})
+    after = redacted_body(nested.encode(), JSON, secrets)
+    assert json.loads(json.loads(after)["deep"])["text"] == expected
+    uri = redacted_uri(f"https://h/v1/{quote(word, safe='')}/x?a={quote(word, safe='')}&b=1", secrets)
+    assert uri == "https://h/v1/~redacted.VAULT_TOKEN~/x?a=~redacted.VAULT_TOKEN~&b=1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        base64.b64encode(b"a" * 3000 + VALUE.encode() + b"b" * 3000).decode(),
+        "data:image/svg+xml;base64," + base64.b64encode(b"<svg>" + VALUE.encode() + b"</svg>").decode(),
+        json.dumps({"b64_json": base64.b64encode(b"abc" * 9 + VALUE.encode() + b"d" * 30).decode()}),
+    ],
+)
+def test_media_with_a_value_in_it_loses_the_value_only(text):
+    after = redacted_body(text.encode(), "", SECRETS).decode()
+
+    before, _placeholder, rest = after.partition("[redacted:VAULT_TOKEN]")
+    assert text.startswith(before)
+    assert text.endswith(rest)
+    assert 0 < len(text) - len(before) - len(rest) < 24
 
 
 def test_a_variable_that_was_set_for_a_while_stays_known():
@@ -175,6 +236,11 @@ SCHEMA = {"type": "object", "properties": {"password": {"type": "string"}}, "req
         ("a=1&api_key=s&b=%20", "application/x-www-form-urlencoded", "a=1&api_key=~redacted.api_key~&b=%20"),
         (json.dumps({"signature": KEY, "b64_json": KEY, "thoughtSignature": KEY}), JSON, None),
         (json.dumps({"data": "A" * 300 + KEY}), JSON, None),
+        (
+            '{"mcp_servers":[{"url":"u","authorization_token":"plain"}]}',
+            JSON,
+            '{"mcp_servers":[{"url":"u","authorization_token":"[redacted:authorization_token]"}]}',
+        ),
         (f'[{{"a":"{KEY}"}}]', JSON, '[{"a":"[redacted:sk-key]"}]'),
     ],
 )  # fmt: skip
@@ -279,14 +345,22 @@ def test_a_key_that_is_a_value_of_the_environment_is_named_as_a_replay_without_i
         ("log in with [redacted:K] now", "log in with  now", True),
         ("log in with [redacted:K] now", "log in with a b now", False),
         ("log in with [redacted:K] now", "log in with abc then", False),
-        ("[redacted:K][redacted:L]", "x" * 1024, True),
-        ("[redacted:K]", "x" * 513, False),
+        ("[redacted:K][redacted:L]", "x" * 8192, True),
+        ("[redacted:K]", "x" * 4097, False),
         ("[redacted:K]a[redacted:K]a", "aaaaaa", True),
         ("/v1/~redacted.K~/x", "/v1/abc/x", True),
-        ("[redacted:sk-key]", "abc", False),
+        ("key [redacted:sk-key].", "key none.", True),
+        ("key [redacted:sk-key].", "key .", True),
+        ("Basic [redacted:basic]", "Basic bm9uZQ==", True),
+        ("postgres://svc:~redacted.password~@h/d", "postgres://svc:postgres@h/d", True),
+        ("postgres://svc:~redacted.password~@h/d", "postgres://svc:postgres@other/d", False),
+        ('{"password": "[redacted:password]"}', '{"password": "abc"}', False),
+        ("[redacted:pattern]", "abc", False),
+        ("鍵は[redacted:sk-key]です。", "鍵はnoneです。", True),
+        ("鍵は[redacted:sk-key]です。", "鍵は見せません。返品できますか。はいです。", False),
     ],
 )
-def test_anything_but_spaces_stands_for_a_variable(recorded, text, is_same):
+def test_anything_but_spaces_stands_for_a_variable_or_a_key(recorded, text, is_same):
     assert fits(recorded, text) is is_same
 
 
@@ -299,6 +373,39 @@ def test_findings_name_the_kind_and_the_line():
     ]  # fmt: skip
     with pytest.raises(SettingError, match=r"llm_secret_patterns: '\(' does not compile"):
         compiled(["("])
+
+
+def test_what_is_called_no_secret_stays_wherever_it_stands():
+    secrets = Secrets(
+        exempt=compiled(["sk-proj-4fQ9[A-Za-z0-9]+", "demo-[a-z0-9]+"]),
+        forms=forms_of({"DEMO_TOKEN": "demo-a1b2c3d4e5", "VAULT_TOKEN": VALUE}),
+    )
+    other = KEY.replace("4fQ9", "5gR8")
+
+    assert redacted_text(f"{KEY} {other}", secrets) == f"{KEY} [redacted:sk-key]"
+    for body, kind in [
+        (f'{{"api_key":"demo-a1b2c3d4e5","text":"{KEY} demo-a1b2c3d4e5"}}', JSON),
+        ("api_key=demo-a1b2c3d4e5&b=demo-a1b2c3d4e5", "application/x-www-form-urlencoded"),
+        (f"data: {chunk('demo-a1b2')}\n\ndata: {chunk('c3d4e5')}\n\n", "text/event-stream"),
+    ]:
+        assert redacted_body(body.encode(), kind, secrets).decode() == body
+    assert redacted_uri("https://h/demo-a1b2c3d4e5?v=1", secrets) == "https://h/demo-a1b2c3d4e5?v=1"
+    assert redacted_text(f"demo-{VALUE}", secrets) == "demo-[redacted:VAULT_TOKEN]"
+    assert [one.kind for one in findings_in(f"{KEY} {other}", exempt=["sk-proj-4fQ9[A-Za-z0-9]+"])] == ["sk-key"]
+    with pytest.raises(SettingError, match=r"llm_not_secrets: '\(' does not compile"):
+        findings_in("", exempt=["("])
+
+
+def test_the_kinds_that_an_answer_lost_are_named_once_without_those_it_had():
+    body = json.dumps({"password": "p", "text": f"{KEY} {KEY} {VALUE} [redacted:jwt]"}).encode()
+    frame = framed(Frame(b"", json.dumps({"bytes": base64.b64encode(body).decode()}).encode()))
+    for content in (body, frame):
+        answer = Response(status=200, reason=KEY, headers=(("date", KEY),), body=content)
+
+        after = redacted(Exchange(request=Request(method="POST", uri="https://h/"), response=answer), SECRETS).response
+
+        assert kinds_replaced(answer, after) == ["VAULT_TOKEN", "password", "sk-key"]
+        assert kinds_replaced(after, after) == []
 
 
 CORPUS = os.environ.get("LLMWATCH_CORPUS", "")

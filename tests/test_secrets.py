@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 from urllib.parse import quote
 
 import pytest
@@ -177,6 +179,99 @@ def test_a_changed_prompt_beside_a_variable_is_not_served(project):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*No recording matches this request*"])
     assert leaks(project, result) == []
+
+
+LONG = "Qz7-Lw3Tb1Xv5Rk9Mn2Pd8Fh4Gj6Sc0Ya" * 4
+LONG_ONE = """
+    import base64, os
+
+    import pytest
+    from bot import send
+
+    @pytest.mark.llm
+    def test_long():
+        secret, word = os.environ.get("LONG_TOKEN", ""), os.environ.get("WORD", "first")
+        send(f"{word} {secret}", other=base64.b64encode(f"{word}{secret}".encode()).decode())
+"""
+
+
+def test_a_miss_page_shows_no_part_of_a_long_secret(project):
+    project.write(test_bot=LONG_ONE)
+    project.pytest("--llm-record", env=project.secrets).assert_outcomes(passed=1)
+    result = project.pytest(env=project.secrets | {"LONG_TOKEN": LONG, "WORD": "second"})
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*No recording matches this request*", "*LONG_TOKEN*"])
+    assert [line for line in result.outlines if line.startswith("  uri ")] == []
+    encoded = "".join(base64.b64encode(bytes(shift) + LONG.encode()).decode() for shift in range(3))
+    pieces = {whole[start : start + 6] for whole in (LONG, encoded) for start in range(len(whole) - 5)}
+    assert [line for line in result.outlines if any(piece in line for piece in pieces)] == []
+
+
+INDEPENDENT = """
+    import base64
+
+    import pytest
+    from bot import KEY, VAULT, send
+
+    @pytest.mark.llm
+    def test_independent():
+        import os
+
+        login = base64.b64encode(f"app:{VAULT}!".encode()).decode()
+        send(f"key {KEY}, login {login}, database {os.environ['DATABASE_URL']}.")
+"""
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"OPENAI_API_KEY": "none", "VAULT_TOKEN": None, "DATABASE_URL": "postgres://postgres:postgres@localhost/test"},
+        {"OPENAI_API_KEY": None, "VAULT_TOKEN": "Another7Value9Here1", "DATABASE_URL": "sqlite:///::@"},
+        {},
+    ],
+)
+def test_a_replay_with_other_keys_logins_and_databases_finds_its_recording(project, environment):
+    project.write(test_bot=INDEPENDENT)
+    project.pytest("--llm-record", env=project.secrets).assert_outcomes(passed=1)
+    project.pytest(env=project.secrets | environment).assert_outcomes(passed=1)
+
+    said = "key [redacted:sk-key], login [redacted:VAULT_TOKEN], database [redacted:DATABASE_URL]."
+    assert said in project.cassette("test_independent").read_text("utf-8")
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_run_that_records_says_what_the_answers_lost(project, workers):
+    project.write(test_bot=LITERAL)
+    result = project.pytest(*workers, "--llm-record", env=project.secrets)
+    replayed = project.pytest(*workers, env=project.secrets)
+
+    place = "cassettes/test_bot/test_literal.yaml"
+    assert f"redacted in answers: DATABASE_URL, VAULT_TOKEN, sk-key ({place})" in result.outlines
+    assert "redacted in answers" not in replayed.stdout.str()
+    assert leaks(project, result, replayed) == []
+
+
+def test_what_the_ini_file_calls_no_secret_is_kept_and_lint_says_nothing_of_it(project):
+    parcel = "sk-a1b2c3d4e5f6a7b8c9d0e1f2"
+    project.write_file("pytest.ini", QUIET + "llm_not_secrets =\n    sk-a1b2c3[a-z0-9]+\n")
+    project.write(test_bot=LITERAL.replace("the word", f"{parcel} and"))
+    project.pytest("--llm-record", env=project.secrets).assert_outcomes(passed=1)
+    project.pytest().assert_outcomes(passed=1)
+
+    assert f"{parcel} and [redacted:VAULT_TOKEN]" in project.cassette("test_literal").read_text("utf-8")
+    linted = subprocess.run(
+        [sys.executable, "-m", "pytest_llmwatch", "lint"],
+        cwd=project.path,
+        env=project.environment(project.secrets),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "secret" not in linted.stdout, linted.stdout
+    project.write_file("pytest.ini", QUIET + "llm_not_secrets = (\n")
+    project.pytest().stdout.fnmatch_lines(["*llm_not_secrets: '(' does not compile*"])
 
 
 def test_a_pattern_a_hook_and_a_wrapper_add_to_what_is_redacted(project):

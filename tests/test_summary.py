@@ -10,10 +10,14 @@ def entry(test="t.py::test", **facts):
         "replayed": 0,
         "made": 0,
         "retries": 0,
+        "spent": "0",
+        "unpriced": [],
         "write": "leave",
         "path": "cassettes/t/test.yaml",
         "is_fixture": False,
         "error_statuses": [],
+        "refused_hosts": [],
+        "redacted": [],
         **facts,
     }
 
@@ -50,7 +54,12 @@ def test_tests_and_calls_are_counted():
     ],
 )
 def test_a_fixture_reads_the_same_whoever_set_it_up_and_tore_it_down(entries):
-    assert lines(*entries) == ["fixtures: 1 recorded", "calls: 2 live requests", "1 cassette written"]
+    assert lines(*entries) == [
+        "fixtures: 1 recorded",
+        "calls: 2 live requests",
+        "spent $0.0000",
+        "1 cassette written",
+    ]
 
 
 def test_error_answers_that_became_a_baseline_are_pointed_out():
@@ -64,3 +73,26 @@ def test_what_was_not_kept_is_not_called_recorded():
 
     assert shown[:2] == ["tests: 1 not kept", "calls: 1 live request"]
     assert "pending: cassettes/t/test.pending.yaml" in shown
+
+
+def test_the_money_spent_is_summed_and_what_has_no_price_is_named():
+    shown = lines(
+        entry(kind="recorded", made=2, write="replace", spent="0.0123", unpriced=["no usage is reported"]),
+        entry(kind="recorded", made=2, write="replace", spent="0.000018", unpriced=["no usage is reported"]),
+    )
+
+    assert shown[2:4] == ["spent $0.0123 (2 calls without a price)", "no price: no usage is reported"]
+
+
+def test_only_some_of_many_reasons_are_shown():
+    reasons = [f"no price is known for model-{number} of an unknown host" for number in range(5)]
+    shown = lines(entry(kind="recorded", made=5, write="replace", unpriced=reasons))
+
+    assert [line for line in shown if line.startswith("no price")] == [
+        *(f"no price: {reason}" for reason in reasons[:3]),
+        "no price: 2 other reasons",
+    ]
+
+
+def test_a_replay_says_nothing_of_money():
+    assert not [line for line in lines(entry(replayed=2)) if "spent" in line]

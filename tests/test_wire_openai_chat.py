@@ -118,6 +118,7 @@ def test_a_whole_answer_is_read_in_the_words_of_the_conventions():
         finish_reasons=("stop",),
         provider_finish_reasons=("stop",),
         usage=Usage(input_tokens=25, output_tokens=12, cache_read_input_tokens=5, reasoning_output_tokens=10),
+        billing={"service_tier": "default", "total_tokens": 37},
     )
 
 

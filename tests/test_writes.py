@@ -240,7 +240,8 @@ def test_an_unreadable_cassette_is_an_error_with_file_and_line_in_every_mode_and
     (folder / "test_binary.yaml").write_bytes(b"llmwatch: 1\ntest: \x00\xff\xfe\n")
     (folder / "test_cut.yaml").write_text(whole[: whole.index("content-type") + 4], encoding="utf-8")
     (folder / "test_foreign.yaml").write_text("services:\n  web:\n    image: nginx\n", encoding="utf-8")
-    (folder / "test_of_another.yaml").write_text(whole, encoding="utf-8")
+    shared = whole.replace("test_bot.py::test_cut", "test_bot.txt::test_of_another")
+    (folder / "test_of_another.yaml").write_text(shared, encoding="utf-8")
     damaged = project.files()
     asked = provider.requests_served
 
@@ -249,8 +250,8 @@ def test_an_unreadable_cassette_is_an_error_with_file_and_line_in_every_mode_and
 
         result.assert_outcomes(errors=4)
         for name, line in ("binary", "2"), ("cut", "*"), ("foreign", "1"), ("of_another", "2"):
-            result.stdout.fnmatch_lines([f"cassettes/test_bot/test_{name}.yaml, line {line}: *"])
-        result.stdout.fnmatch_lines(["*belongs to test_bot.py::test_cut, not to test_bot.py::test_of_another*"])
+            result.stdout.fnmatch_lines([f"  cassettes/test_bot/test_{name}.yaml, line {line}"])
+        result.stdout.fnmatch_lines(["*belongs to test_bot.txt::test_of_another, not to test_bot.py::test_of_another*"])
         assert project.files() == damaged
     assert provider.requests_served == asked
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch import store
-from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette import HEAD, Cassette, parse
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 FOLDER = "cassettes"
 SUFFIXES = (".yaml", ".yml")
-HEAD = re.compile(r"^(?:interactions|llmwatch)\s*:", re.MULTILINE)
 SKIPPED_FOLDERS = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|build|dist|.*\.egg-info")
 
 
@@ -104,8 +103,16 @@ def text_of(file: CassetteFile) -> str:
     """
     try:
         text = store.read_text(file.path)
-    except OSError as error:
-        raise UnreadableCassette(file.name, f"it cannot be opened ({error.strerror or error})") from error
+    except UnreadableCassette as error:
+        raise UnreadableCassette(file.name, error.problem, line=error.line, remedy=error.remedy) from error
     if text is None:
         raise UnreadableCassette(file.name, "the file is gone")
     return text
+
+
+def said_of(error: LLMWatchError) -> str:
+    """The error as a command prints it: the place first, and no advice about a file that is no cassette."""
+    if not isinstance(error, UnreadableCassette):
+        return str(error)
+    said = f"{error.place}: {error.problem}"
+    return said if error.remedy == "move away" else f"{said}\n{error.advice}"

@@ -31,6 +31,7 @@ class Collection:
         modules: The files that were collected.
         fixtures: The names of all fixtures; `None` where they are not known.
         secret_patterns: What the project calls a secret beside the known ones.
+        not_secrets: What it says is none.
         unused: By path from the root, what the last replay left over.
         problem: Why the collection is not whole, a text for the user; nobody is called an orphan then.
     """
@@ -40,6 +41,7 @@ class Collection:
     modules: frozenset[Path] = frozenset()
     fixtures: frozenset[str] | None = None
     secret_patterns: tuple[str, ...] = ()
+    not_secrets: tuple[str, ...] = ()
     unused: dict[str, Unused] = field(default_factory=dict)
     problem: str | None = None
 
@@ -73,6 +75,7 @@ def collect(paths: Iterable[Path]) -> Collection:
         modules=frozenset(Path(each).resolve() for each in facts["modules"]),
         fixtures=None if facts["fixtures"] is None else frozenset(facts["fixtures"]),
         secret_patterns=tuple(facts["secret_patterns"]),
+        not_secrets=tuple(facts["not_secrets"]),
         unused=facts["unused"],
         problem=f"these could not be collected: {failed}\n{said}" if failed else None,
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_llmwatch import store, yaml_text
+from pytest_llmwatch.environment_secrets import forms_of
 from pytest_llmwatch.errors import LLMWatchError
+from pytest_llmwatch.redaction import Secrets, redacted
 
-from .cassette_files import FOLDER, CassetteFile, files_at, read
+from .cassette_files import FOLDER, CassetteFile, files_at, read, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +33,11 @@ class Exported:
 
 
 def export(arguments: Sequence[str], *, output: str | None, out: TextIO, warn: Callable[[str], None]) -> int:
-    """Write every cassette in vcrpy's format: 1 where one could not be read or written, 2 for no place to put them."""
+    """Write every cassette in vcrpy's format: 1 where one could not be read or written, 2 for no place to put them.
+
+    What others have recorded goes through the redaction like a recording of ours.
+    """
+    secrets = Secrets(forms=forms_of(os.environ))
     code, files = 0, list[CassetteFile]()
     for argument in arguments:
         try:
@@ -38,31 +45,50 @@ def export(arguments: Sequence[str], *, output: str | None, out: TextIO, warn: C
         except LLMWatchError as error:
             warn(str(error))
             code = 1
-    if output is None and len(files) > 1:
-        warn(f"{len(files)} cassettes do not go into one file: say where to write them with --output FOLDER")
+    if (mistake := _mistake_in(output, len(files))) is not None:
+        warn(mistake)
         return 2
+    written = 0
     targets = {} if output is None else {file: Path(output) / _below_cassettes(file) for file in files}
     for file in files:
         try:
-            exported = exported_of(read(file).exchanges)
+            exported = exported_of(_without_secrets(each, secrets) for each in read(file).exchanges)
             if output is None:
                 out.write(exported.text)
             else:
                 _write(file, exported.text, targets)
+                written += 1
         except LLMWatchError as error:
-            warn(str(error))
+            warn(said_of(error))
             code = 1
         else:
             for lost in exported.lost:
                 warn(f"{file.name}: {lost}")
+    if output is not None:
+        out.write(f"{written} {'file' if written == 1 else 'files'} written below {output.rstrip('/')}/\n")
     return code
+
+
+def _mistake_in(output: str | None, count: int) -> str | None:
+    if output is None and count > 1:
+        return f"{count} cassettes do not go into one file: say where to write them with --output FOLDER"
+    is_file = output is not None and Path(output).exists() and not Path(output).is_dir()
+    return f"--output {output} is a file: name a folder" if is_file else None
+
+
+def _without_secrets(exchange: Exchange, secrets: Secrets) -> Exchange:
+    after = redacted(exchange, secrets)
+    if after.response is None or exchange.response is None:
+        return after
+    # Who recorded without decompressing has a body that means nothing without this.
+    coding = tuple(one for one in exchange.response.headers if one[0].lower() == "content-encoding")
+    return replace(after, response=replace(after.response, headers=(*after.response.headers, *coding)))
 
 
 def exported_of(exchanges: Iterable[Exchange]) -> Exported:
     """Exchanges as a vcrpy cassette that version 8 and later replay."""
     interactions: list[JSON] = []
     lost: list[str] = []
-    timed = 0
     for number, exchange in enumerate(exchanges, 1):
         failure = exchange.failure
         if exchange.request.method == "CALL":
@@ -74,10 +100,7 @@ def exported_of(exchanges: Iterable[Exchange]) -> Exported:
         else:
             if failure is not None:
                 lost.append(f"call {number} was cut short ({failure.kind}); vcrpy will replay it as if it were whole")
-            timed += exchange.duration is not None
             interactions.append(_interaction(exchange, exchange.response))
-    if timed:
-        lost.append("the times were left out: vcrpy has no form for them")
     return Exported(
         text=yaml_text.emit({"interactions": interactions, "version": VCRPY_FORMAT}),
         lost=tuple(lost),

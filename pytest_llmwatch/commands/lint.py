@@ -7,30 +7,37 @@ import glob
 import json
 import os
 import re
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from pytest_llmwatch import store
-from pytest_llmwatch.cassette import parse
+from pytest_llmwatch import cassette_paths, store, wire, yaml_text
+from pytest_llmwatch.attempts import retry_number
+from pytest_llmwatch.cassette import HEAD, interaction_lines, parse
 from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.errors import SettingError, UnreadableCassette
+from pytest_llmwatch.readings import reading_of
 from pytest_llmwatch.redaction import findings_in
 from pytest_llmwatch.unused import fingerprint_of
 
-from .cassette_files import FOLDER, HEAD, CassetteFile, is_in_layout, looks_like_cassette, text_of, yaml_files_below
+from .cassette_files import FOLDER, CassetteFile, is_in_layout, looks_like_cassette, text_of, yaml_files_below
 from .collection import collect
+from .third_parties import decoder, installed_formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pytest_llmwatch.calls import ModelCall
     from pytest_llmwatch.cassette import Cassette
+    from pytest_llmwatch.exchange import Exchange
 
     from .collection import Collection
 
-Kind = Literal["secret", "unreadable", "orphan", "unused", "old format", "pending"]
+Kind = Literal["secret", "unreadable", "orphan", "misplaced", "unused", "old format", "pending", "stale reading"]
 Delete = Literal["no", "ask", "yes"]
-NOTES: frozenset[Kind] = frozenset({"old format", "pending"})
+NOTES: frozenset[Kind] = frozenset({"old format", "pending", "stale reading"})
+NOT_READ = frozenset({"cost_usd"})  # of the day of the recording
 FIXTURE_NAME = re.compile(r"(?:.*\.)?fixture-.+")
 
 
@@ -74,11 +81,14 @@ def lint(
     if collection.problem is not None:
         warn(f"nothing is said about orphans, because {collection.problem}")
     try:
-        found = [one for file in files for one in _found_in(file, collection)]
+        decode = decoder(installed_formats(warn))
+        found = [one for file in files for one in _found_in(file, collection, decode)]
     except SettingError as error:
         warn(str(error))
         return 2
     _print(found, len(files), out, as_json=as_json)
+    if delete == "no" and not as_json and any(one.kind == "orphan" for one in found):
+        out.write(f"To delete all orphans: {shlex.join(['pytest-llmwatch', 'lint', *arguments, '--delete-orphans'])}\n")
     if collection.problem is not None or (arguments and not files):
         return 2
     orphans = [one.file for one in found if one.kind == "orphan"]
@@ -109,7 +119,7 @@ def _is_in_cassettes(path: Path, below: Path) -> bool:
     return FOLDER in path.relative_to(below).parts[:-1] or FOLDER in below.absolute().parts
 
 
-def _found_in(file: CassetteFile, collection: Collection) -> Iterator[Found]:
+def _found_in(file: CassetteFile, collection: Collection, decode: Callable[[Exchange], ModelCall]) -> Iterator[Found]:
     try:
         text = text_of(file)
     except UnreadableCassette as error:
@@ -118,12 +128,14 @@ def _found_in(file: CassetteFile, collection: Collection) -> Iterator[Found]:
     try:
         cassette = parse(text, file.name)
     except UnreadableCassette as error:
-        is_other_yaml = not file.asked and HEAD.search(text) is None and error.problem.startswith("this is not")
+        is_other_yaml = (
+            not file.asked and HEAD.search(text) is None and error.problem.startswith("this is not a cassette:")
+        )
         if not is_other_yaml:
-            yield from _secrets(file, text, collection.secret_patterns)
+            yield from _secrets(file, text, collection)
             yield _unreadable(file, error)
         return
-    yield from _secrets(file, text, collection.secret_patterns)
+    yield from _secrets(file, text, collection)
     if file.path.name.endswith(store.PENDING):
         yield Found(
             file=file.name,
@@ -141,19 +153,63 @@ def _found_in(file: CassetteFile, collection: Collection) -> Iterator[Found]:
         )
     reason = _orphaned(file.path, cassette, collection) if collection.problem is None else None
     if reason is not None:
-        advice = "delete it, or all of them with: pytest-llmwatch lint --delete-orphans"
-        yield Found(file=file.name, kind="orphan", message=reason, advice=advice)
-    else:
-        yield from _unused(file, text, cassette, collection)
+        yield Found(file=file.name, kind="orphan", message=reason, advice="delete it")
+        return
+    if cassette.version > 0:
+        yield from _misplaced(file, cassette)
+        yield from _stale(file, text, cassette, decode)
+    yield from _unused(file, text, cassette, collection)
+
+
+def _misplaced(file: CassetteFile, cassette: Cassette) -> Iterator[Found]:
+    if cassette.test is None or not is_in_layout(file.path) or cassette_paths.may_be_at(cassette.test, file.path):
+        return
+    yield Found(
+        file=file.name,
+        line=2,
+        kind="misplaced",
+        message=f"it says that it belongs to {cassette.test}, which looks for its cassette elsewhere",
+        advice="if the test was renamed, write its name in line 2; else move the file back, or record the test again",
+    )
+
+
+def _stale(
+    file: CassetteFile, text: str, cassette: Cassette, decode: Callable[[Exchange], ModelCall]
+) -> Iterator[Found]:
+    lines = interaction_lines(text)
+    for place, item in enumerate(yaml_text.load(text)["interactions"]):
+        exchange = cassette.exchanges[place]
+        written, names = item.get("call"), _differing(item.get("call"), exchange, wire.read(exchange, decode))
+        if isinstance(written, dict) and names:
+            yield Found(
+                file=file.name,
+                line=lines[place] if place < len(lines) else None,
+                kind="stale reading",
+                message=f"its `call` no longer says what the exchange below it says: {', '.join(names)}",
+                advice="a replay reads the exchange; record the test again to have `call` written anew",
+            )
+
+
+def _differing(written: object, exchange: Exchange, call: ModelCall) -> list[str]:
+    """What the reading and the exchange say differently; nothing of a call that no format here reads."""
+    if not isinstance(written, dict) or call.operation_name == "unknown":
+        return []
+    reading = reading_of(call, attempt=retry_number(exchange.request) + 1)
+    try:
+        read = yaml_text.load(yaml_text.emit(reading))
+    except yaml_text.YamlProblem:  # half a character, for which the file has a mark
+        return []
+    return [name for name in read if name in written and name not in NOT_READ and read[name] != written[name]]
 
 
 def _unreadable(file: CassetteFile, error: UnreadableCassette) -> Found:
-    advice = "restore it (git checkout), or delete it and record the test again"
+    advice = error.advice if error.remedy != "move away" else "name a cassette, or a folder of cassettes"
     return Found(file=file.name, line=error.line, kind="unreadable", message=error.problem, advice=advice)
 
 
-def _secrets(file: CassetteFile, text: str, patterns: tuple[str, ...]) -> Iterator[Found]:
-    for finding in findings_in(text, environ=os.environ, patterns=patterns):
+def _secrets(file: CassetteFile, text: str, collection: Collection) -> Iterator[Found]:
+    patterns, exempt = collection.secret_patterns, collection.not_secrets
+    for finding in findings_in(text, environ=os.environ, patterns=patterns, exempt=exempt):
         yield Found(
             file=file.name,
             line=finding.line,
@@ -175,12 +231,13 @@ def _orphaned(path: Path, cassette: Cassette, collection: Collection) -> str | N
         return _orphaned_by_fixture(cassette, folder, sources, collection)
     if not sources:
         # What vcrpy reads may be named by any code; only in our own layout does the folder name the module.
-        return f"its test module is gone: {module}.py" if is_ours else None
+        return f"its test module is gone: {os.path.relpath(folder / f'{module}.py')}" if is_ours else None
     if collection.modules.isdisjoint(sources):
         return None
     if not is_ours and any(real.stem in _source(each) for each in sources):
         return None
-    return f"its test is gone: {cassette.test or real.stem}"
+    place, colons, names = cassette_paths.without_folder(cassette.test or real.stem).partition("::")
+    return f"its test is gone: {os.path.relpath(folder / place) if colons else place}{colons}{names}"
 
 
 def _orphaned_by_fixture(cassette: Cassette, folder: Path, sources: list[Path], collection: Collection) -> str | None:
@@ -202,7 +259,7 @@ def _unused(file: CassetteFile, text: str, cassette: Cassette, collection: Colle
     unused = collection.unused.get(key)
     if unused is None or unused["sha256"] != fingerprint_of(file.path):
         return
-    starts = [number for number, line in enumerate(text.split("\n"), 1) if line.startswith("- ")]
+    starts = interaction_lines(text)
     test = cassette.test or "the test"
     for place in unused["unserved"]:
         yield Found(

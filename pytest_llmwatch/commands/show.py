@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, TextIO
 from pytest_llmwatch import wire
 from pytest_llmwatch.attempts import attempts_of, logical_calls, retry_number
 from pytest_llmwatch.errors import LLMWatchError
+from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.reports.call_page import CallPage, Place, lines_of
 from pytest_llmwatch.request_key import request_key
 
-from .cassette_files import files_at, read
+from .cassette_files import files_at, read, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_llmwatch.calls import JSON, ModelCall
     from pytest_llmwatch.exchange import Exchange
+    from pytest_llmwatch.own_prices import Price
 
     from .cassette_files import CassetteFile
 
@@ -39,25 +41,33 @@ def show(arguments: Sequence[str], lines: Show, *, out: TextIO, warn: Callable[[
             try:
                 exchanges = read(file).exchanges
             except LLMWatchError as error:
-                warn(str(error))
+                warn(said_of(error))
                 code = 1
                 continue
             out.writelines(f"{line}\n" for line in lines(file, exchanges))
     return code
 
 
-def json_lines(decode: Callable[[Exchange], ModelCall]) -> Show:
+def json_lines(decode: Callable[[Exchange], ModelCall], price: Callable[[ModelCall, Exchange], Price]) -> Show:
     """One JSON object for every exchange, tries of client libraries included."""
 
     def lines(file: CassetteFile, exchanges: tuple[Exchange, ...]) -> Iterator[str]:
         for index, exchange in enumerate(exchanges):
+            call = wire.read(exchange, decode)
             # ASCII: what an answer may hold stays harmless on a terminal.
-            yield json.dumps(_facts(file, index, exchange, wire.read(exchange, decode)))
+            yield json.dumps(_facts(file, index, exchange, with_price(call, price(call, exchange))))
 
     return lines
 
 
-def pages(decode: Callable[[Exchange], ModelCall], *, width: int, colour: bool, folded: bool) -> Show:
+def pages(
+    decode: Callable[[Exchange], ModelCall],
+    price: Callable[[ModelCall, Exchange], Price],
+    *,
+    width: int,
+    colour: bool,
+    folded: bool,
+) -> Show:
     """A page for every call as the application saw it, with its failed tries on it."""
 
     def lines(file: CassetteFile, exchanges: tuple[Exchange, ...]) -> Iterator[str]:
@@ -66,6 +76,7 @@ def pages(decode: Callable[[Exchange], ModelCall], *, width: int, colour: bool, 
             yield f"{file.name}: no call is recorded in it"
         for number, (_key, one) in enumerate(calls, 1):
             call = replace(wire.read(one.outcome, decode), attempts=attempts_of(one))
+            call = with_price(call, price(call, one.outcome))
             place = Place(file=file.name, number=number, of=len(calls))
             page = CallPage(place=place, call=call, exchange=one.outcome)
             yield from lines_of(page, width=width, colour=colour, folded=folded)
@@ -91,4 +102,6 @@ def _facts(file: CassetteFile, index: int, exchange: Exchange, call: ModelCall) 
         "tool_calls": [part.name for part in call.tool_calls],
         "error_type": call.error_type,
         "cost_usd": None if call.cost is None else float(call.cost),
+        "cost_reason": call.cost_reason,
+        "price_source": call.price_source,
     }

@@ -97,7 +97,8 @@ def perform(stage: Stage) -> None:
     with DemoServer() as server:
         stage.title("1. Record: the tests ask a model")
         stage.say(
-            f"A small model server runs on this machine, at {server.base_url}. The tests ask it; it needs no key."
+            f"A small model server runs on this machine, at {server.base_url}. The tests ask it; it needs no key.\n"
+            "It sends no bill either: what the run says it spent is what the model it plays would have cost."
         )
         recorded = stage.pytest("--llm-record", base_url=server.base_url)
         stage.expect(recorded.code == 0, "the recording run failed")

@@ -68,7 +68,9 @@ def _break(response: Any, error: Exception) -> None:
     async def read(*_args: object, **_options: object) -> None:
         raise error
 
-    response.content.set_exception(error)
+    # `set_exception` would keep back what had arrived: so the stream has no end, and waiting for more of it raises.
+    response.content._eof = False
+    response.content._wait = read
     response.read = response.text = response.json = read
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 LABEL_WIDTH = 14
 LEAST_TEXT_WIDTH = 20
 FOLDED_LINES = 12
+UNREAD_LINES = 20
 BOLD, RED, DIM = "1", "31", "2"
 
 
@@ -47,6 +48,7 @@ class _Row:
     text: str
     style: str = ""
     is_visible: bool = False
+    folded_at: int = FOLDED_LINES
 
 
 def lines_of(page: CallPage, *, width: int = 100, colour: bool = False, folded: bool = True) -> Iterator[str]:
@@ -104,21 +106,31 @@ def _table(rows: Iterable[_Row], width: int, colour: bool, folded: bool) -> Iter
 def _fitted(row: _Row, room: int, folded: bool) -> list[str]:  # noqa: FBT001 - private
     """The text's lines in the room there is; of a long text its beginning, and how much there is."""
     show = str if row.is_visible else visible
-    begin = row.text[: FOLDED_LINES * room] if folded else row.text
+    begin = row.text[: row.folded_at * room] if folded else row.text
     lines = [piece for line in begin.split("\n") for piece in wrapped(show(line.removesuffix("\r")), room)]
-    if not folded or (len(lines) <= FOLDED_LINES and begin == row.text):
+    if not folded or (len(lines) <= row.folded_at and begin == row.text):
         return lines
-    return [*lines[: FOLDED_LINES - 1], f"… ({len(row.text)} characters; all with --full)"]
+    return [*lines[: row.folded_at - 1], f"… ({len(row.text)} characters; all with --full)"]
 
 
 def _headline(page: CallPage) -> str:
     call, request = page.call, page.exchange.request
-    models = call.request_model or "no model named"
+    models = call.request_model or _model_in(request.body) or "no model named"
     if call.response_model and call.response_model != call.request_model:
         models = f"{models}, served by {call.response_model}"
     streamed = ", streamed" if call.streaming else ""
     served = f"{call.operation_name}, {call.provider_name or 'unknown provider'}: {models}{streamed}"
     return f"{served}\n{request.method} {request.uri}"
+
+
+def _model_in(body: bytes) -> str | None:
+    """The model that a request names which no decoder has taken apart."""
+    try:
+        value = json_of(body)
+    except (ValueError, RecursionError):
+        return None
+    model = value.get("model") if isinstance(value, dict) else None
+    return model if isinstance(model, str) else None
 
 
 def _sent(page: CallPage) -> Iterator[_Row]:
@@ -182,6 +194,11 @@ def _answered(page: CallPage) -> Iterator[_Row]:
         yield _Row(label="error", text=f"{call.error_type}{said}", style=RED)
     if response is None:
         yield _Row(label="answer", text="(none: no response came)")
+    elif call.operation_name == "unknown":
+        kind = response.header("content-type")
+        yield _Row(label="status", text=", ".join(filter(None, (f"{response.status} {response.reason}".strip(), kind))))
+        body = response.body.decode("utf-8", "backslashreplace") or "(empty)"
+        yield _Row(label="body", text=body, folded_at=UNREAD_LINES)
     elif response.status >= 400 or not (call.output_messages or call.error_type):
         yield _Row(label="status", text=f"{response.status} {response.reason}".strip())
     for number, message in enumerate(call.output_messages):
@@ -213,9 +230,16 @@ def _cost(call: ModelCall) -> Iterator[_Row]:
     details = [f"{number} {words}" for number, words in cached if number]
     known = usage.input_tokens is not None or usage.output_tokens is not None
     yield _Row(label="tokens", text=", ".join([*came, *details]) if known else "not reported")
-    yield _Row(label="cost", text="not reported" if call.cost is None else f"${call.cost:f}, says the provider")
+    yield _Row(label="cost", text=_money(call))
     first = "" if call.time_to_first_chunk is None else f", first chunk after {call.time_to_first_chunk:.3f} s"
     yield _Row(label="latency", text="not recorded" if call.latency is None else f"{call.latency:.3f} s{first}")
+
+
+def _money(call: ModelCall) -> str:
+    if call.cost is None:
+        return f"not known: {call.cost_reason}" if call.cost_reason else "not reported"
+    source = "says the provider" if call.price_source in (None, "provider") else f"by {call.price_source}"
+    return f"${call.cost:f}, {'on the day of the recording' if call.price_source == 'recorded' else source}"
 
 
 def _tokens(number: int | None, word: str) -> str:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch.drift.fields import changed_fields, distance, lines_of
 from pytest_llmwatch.drift.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_llmwatch.calls import JSON
     from pytest_llmwatch.exchange import Request
     from pytest_llmwatch.recording import Miss
 
 NEAREST_OF = 300
 SHOWN_CHANGES = 12
+IN_BRACKETS = re.compile(r"\[redacted:([^\]\s]+)\]")
 
 
 def nearest_of(miss: Miss) -> int | None:
@@ -29,11 +35,25 @@ def nearest_of(miss: Miss) -> int | None:
     return ranked[0] if ranked else None
 
 
-def miss_page(miss: Miss, *, command: str, cassette: str) -> str:
-    """The whole page: test, request, nearest recording and how it differs, the command to type."""
+def miss_page(
+    miss: Miss,
+    *,
+    command: str,
+    cassette: str,
+    former: tuple[str, str] | None = None,
+    mask: Callable[[str], str] = str,
+) -> str:
+    """The whole page: test, request, nearest recording and how it differs, the command to type.
+
+    `former` is a cassette that has this request, and the test it was recorded for, which is gone.
+    `mask` takes secrets out of each text before it is shortened: a part of a secret is not recognised any more.
+    """
+    place = nearest_of(miss)
+    miss = _masked_miss(miss, place, mask)
     head = [f"No recording matches this request ({miss.test})."]
     request = [f"  {request_line(miss.request, miss.body)}"]
-    return "\n".join([*head, *request, *_reason(miss, cassette), *_remedy(miss, command)])
+    reason = [*_reason(miss, place, cassette), *_renamed(miss, cassette, former)]
+    return "\n".join([*head, *request, *reason, *_remedy(miss, command)])
 
 
 def request_line(request: Request, body: JSON) -> str:
@@ -43,18 +63,53 @@ def request_line(request: Request, body: JSON) -> str:
     return visible(f"{request.method} {address}" + (f"  {model}" if isinstance(model, str) else ""))
 
 
-def _reason(miss: Miss, cassette: str) -> list[str]:
+def _masked_miss(miss: Miss, place: int | None, mask: Callable[[str], str]) -> Miss:
+    """The miss without secrets, as far as the page shows it."""
+    candidates = list(miss.candidates)
+    if place is not None:
+        request, body = candidates[place]
+        candidates[place] = replace(request, uri=_masked_uri(request.uri, mask)), _masked(body, mask)
+    request = replace(miss.request, uri=_masked_uri(miss.request.uri, mask))
+    return replace(miss, request=request, body=_masked(miss.body, mask), candidates=candidates)
+
+
+def _masked_uri(uri: str, mask: Callable[[str], str]) -> str:
+    """The URL with placeholders as a recorded one has them, so that the same secret is no difference."""
+    return IN_BRACKETS.sub(r"~redacted.\1~", mask(uri))
+
+
+def _masked(value: JSON, mask: Callable[[str], str]) -> JSON:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, list):
+        return [_masked(item, mask) for item in value]
+    if isinstance(value, dict):
+        return {mask(name): _masked(item, mask) for name, item in value.items()}
+    return value
+
+
+def _reason(miss: Miss, place: int | None, cassette: str) -> list[str]:
     if not miss.has_cassette:
         return [f"There is no cassette yet: {cassette}"]
     if miss.recorded:
         return [f"It was made {_times(miss.made)}, recorded {_times(miss.recorded)}.", f"Cassette: {cassette}"]
-    place = nearest_of(miss)
     if place is None:
         return [f"The cassette holds no request: {cassette}"]
     recorded, body = miss.candidates[place]
     return [
         f"Closest recording, {place + 1} of {len(miss.candidates)} in {cassette}, differs in:",
         *_differences(miss, recorded, body),
+    ]
+
+
+def _renamed(miss: Miss, cassette: str, former: tuple[str, str] | None) -> list[str]:
+    if former is None:
+        return []
+    path, test = former
+    return [
+        visible(f"{path}, of {test}, has a recording of this request. Was the test renamed? Then:"),
+        f"  git mv {shlex.quote(path)} {shlex.quote(cassette)}",
+        f"  and change its second line to: test: {miss.test}",
     ]
 
 
@@ -73,7 +128,7 @@ def _differences(miss: Miss, recorded: Request, body: JSON) -> list[str]:
         lines += [f"  {line}" for line in lines_of(change)]
     if len(changes) > SHOWN_CHANGES:
         lines.append(f"  … and {len(changes) - SHOWN_CHANGES} more fields")
-    return lines
+    return lines or ["  what is not shown here because it is secret"]
 
 
 def _remedy(miss: Miss, command: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,16 +14,17 @@ if TYPE_CHECKING:
 from collections.abc import Callable
 
 from pytest_llmwatch.attempts import retry_number
+from pytest_llmwatch.spend import spent_text
 
 LIVE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30.0
 
 
-def progress_text(*, calls: int, retries: int, elapsed: float) -> str:
-    """`recording: 12 calls, 1 retry, 35 s`."""
+def progress_text(*, calls: int, retries: int, elapsed: float, money: str = "") -> str:
+    """`recording: 12 calls, 1 retry, spent $0.0123, 35 s`; the money is that of the tests that are over."""
     noun = "call" if calls == 1 else "calls"
     again = f", {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
-    return f"llmwatch recording: {calls} {noun}{again}, {elapsed:.0f} s"
+    return f"llmwatch recording: {calls} {noun}{again}{f', {money}' if money else ''}, {elapsed:.0f} s"
 
 
 @dataclass(slots=True)
@@ -34,6 +36,8 @@ class Progress:
     interval: float
     calls: int = 0
     retries: int = 0
+    spent: Decimal = Decimal(0)
+    unpriced: int = 0
     _began: float = field(default_factory=time.monotonic)
     _over: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -53,6 +57,11 @@ class Progress:
         self.calls += calls
         self.retries += retries
 
+    def spend(self, cost: str, *, unpriced: int) -> None:
+        """What the calls of a test that is over cost."""
+        self.spent += Decimal(cost)
+        self.unpriced += unpriced
+
     def close(self) -> None:
         """Stop showing."""
         self._over.set()
@@ -63,4 +72,5 @@ class Progress:
     def _run(self) -> None:
         while not self._over.wait(self.interval):
             elapsed = time.monotonic() - self._began
-            self.show(progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed))
+            money = spent_text(self.spent, unpriced=self.unpriced) if self.spent or self.unpriced else ""
+            self.show(progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed, money=money))

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TypedDict
+
+from pytest_llmwatch.spend import spent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+SHOWN_HOSTS = 5
+SHOWN_REASONS = 3
 Kind = Literal["replayed", "recorded", "partly recorded", "not kept", "refused", "no calls"]
 
 
@@ -16,6 +21,10 @@ class Entry(TypedDict):
     """One test or wider fixture, as it travels on a report (JSON-safe).
 
     `made` counts what no earlier entry of the same test has; `write` is what happened to the cassette, `path` where.
+    `refused_hosts` are the places that the guard kept the test from.
+    `spent` is what the calls made cost in US dollars, as far as that is known, and `unpriced` has a reason for each
+    call of which it is not.
+    `redacted` are the kinds of secrets that recorded answers lost.
     `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
     """
 
@@ -24,10 +33,14 @@ class Entry(TypedDict):
     replayed: int
     made: int
     retries: int
+    spent: str
+    unpriced: list[str]
     write: str
     path: str
     is_fixture: bool
     error_statuses: list[int]
+    refused_hosts: list[str]
+    redacted: list[str]
     unserved: list[int] | None
 
 
@@ -50,6 +63,12 @@ def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool) -> Kind:
     return "replayed" if replayed else "no calls"
 
 
+def verdict_of(kind: Kind, *, replayed: int, made: int) -> str | None:
+    """A test in a few words, as they stand behind pytest's own; `None` for one that called no model."""
+    counts = {"replayed": f" {replayed}", "recorded": f" {made}", "partly recorded": f" {made} of {replayed + made}"}
+    return None if kind == "no calls" else kind + counts.get(kind, "")
+
+
 def lines_of(summary: Summary) -> list[str]:
     """The section's lines; none for a run that made no model call and wrote nothing."""
     busy = [entry for entry in summary.entries if entry["kind"] != "no calls" or entry["write"] != "leave"]
@@ -59,6 +78,7 @@ def lines_of(summary: Summary) -> list[str]:
     fixtures = _merged([entry for entry in busy if entry["is_fixture"]])
     lines = _kinds("test", entries) + _kinds("fixture", fixtures)
     lines.append(_calls([*entries, *fixtures]))
+    lines += _money([*entries, *fixtures])
     lines += _writes(busy)
     lines += _advice(summary)
     return lines
@@ -81,7 +101,15 @@ def _one_of(group: list[Entry]) -> Entry:
     kinds = {entry["kind"] for entry in group}
     kind = kind_of(replayed=replayed, made=made, refused="refused" in kinds, is_kept="not kept" not in kinds)
     retries = max(entry["retries"] for entry in group)
-    return {**group[0], "kind": kind, "made": made, "replayed": replayed, "retries": retries}
+    return {
+        **group[0],
+        "kind": kind,
+        "made": made,
+        "replayed": replayed,
+        "retries": retries,
+        "spent": f"{_spent(group):f}",
+        "unpriced": [reason for entry in group for reason in entry["unpriced"]],
+    }
 
 
 def _kinds(noun: str, entries: Iterable[Entry]) -> list[str]:
@@ -99,6 +127,21 @@ def _calls(entries: Iterable[Entry]) -> str:
     parts += [f"{_count(made, 'live request')}"] if made else []
     parts += [f"{_count(retries, 'retry', 'retries')} in the recordings"] if retries else []
     return f"calls: {', '.join(parts) or 'none answered'}"
+
+
+def _money(entries: list[Entry]) -> list[str]:
+    """What the live calls cost, and why that of some is not known."""
+    if not sum(entry["made"] for entry in entries):
+        return []
+    reasons = Counter(reason for entry in entries for reason in entry["unpriced"])
+    shown = [f"no price: {reason}" for reason, _times in reasons.most_common(SHOWN_REASONS)]
+    left = len(reasons) - len(shown)
+    rest = [f"no price: {_count(left, 'other reason')}"] if left else []
+    return [spent_text(_spent(entries), unpriced=reasons.total()), *shown, *rest]
+
+
+def _spent(entries: Iterable[Entry]) -> Decimal:
+    return sum((Decimal(entry["spent"]) for entry in entries), Decimal(0))
 
 
 def _writes(entries: Iterable[Entry]) -> list[str]:
@@ -122,10 +165,19 @@ def _advice(summary: Summary) -> list[str]:
         for entry in summary.entries
         if entry["error_statuses"] and entry["write"] == "replace"
     ]
-    refused = sorted(entry["test"] for entry in summary.entries if entry["kind"] == "refused")
+    advice += [
+        f"redacted in answers: {', '.join(entry['redacted'])} ({entry['path']})"
+        for entry in summary.entries
+        if entry["redacted"] and entry["write"] in ("replace", "keep beside")
+    ]
+    refused = [entry for entry in summary.entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
+    hosts = sorted({host for entry in summary.entries for host in entry["refused_hosts"]})
     pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
     if refused:
         advice.append(f"To record what was refused: {summary.command}")
+    if hosts:
+        named = ", ".join(hosts[:SHOWN_HOSTS]) + (" …" if len(hosts) > SHOWN_HOSTS else "")
+        advice.append(f"Refused by the guard: {named} (llm_passthrough_hosts lets a host pass)")
     if pending:
         advice.append("Pending: the test did not pass. A pending file answers nothing, and no cassette was changed.")
     return advice

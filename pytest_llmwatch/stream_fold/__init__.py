@@ -77,7 +77,7 @@ def _unfolded(body: bytes) -> str:
 
 
 def _size(value: object) -> int:
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass"))
 
 
 def unfold(value: JSON, *, varies: Mapping[str, JSON], answer: str = "") -> bytes:
@@ -91,4 +91,4 @@ def unfold(value: JSON, *, varies: Mapping[str, JSON], answer: str = "") -> byte
     try:
         return unfolded(value, varies, answer)
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError) as error:
-        raise ValueError(f"no fold of a stream: {type(error).__name__}: {error}") from error
+        raise ValueError("this is no fold of a stream") from error

@@ -13,11 +13,10 @@ import base64
 import binascii
 import itertools
 import re
-import struct
-import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from pytest_llmwatch import aws_frames
 from pytest_llmwatch.wire.event_stream import looks_like_events
 
 from .json_text import end_of_value
@@ -39,8 +38,6 @@ _LINE_ENDS = re.compile(r"[\r\n]*")
 _LINE_END = re.compile(r"[\r\n]|\Z")
 _BLANK_LINE = re.compile(r"(?:\r\n|\n|\r(?!\n))(?:\r\n|\n|\r)")
 _BETWEEN = re.compile(r"[\s,\]]*")
-_PRELUDE = struct.Struct(">III")
-_TEXT_HEADER = 7
 _OPENED = re.compile(r'\{"bytes":"([A-Za-z0-9+/=]*)"\}')
 
 
@@ -66,7 +63,7 @@ class Frame:
 
 def frames_of(body: bytes) -> tuple[Framing, list[Frame]] | None:
     """The frames, whose bytes joined are the body; `None` where it is no stream."""
-    if _aws_message(body, 0) is not None:
+    if aws_frames.frames_of(body)[0]:
         return "aws", list(_aws(body))
     text = body.decode("utf-8", "surrogateescape")  # a cut stream may end inside a character
     start = text.removeprefix("\ufeff").lstrip()
@@ -161,38 +158,29 @@ def _array(text: str) -> Iterator[Frame]:
         yield _raw(text[place:])
 
 
-def _aws_message(body: bytes, start: int) -> tuple[int, int] | None:
-    """Length of the message and of its headers; `None` where none begins here or it was cut short."""
-    if len(body) - start < 16:
-        return None
-    length, headers, crc = _PRELUDE.unpack_from(body, start)
-    if crc != zlib.crc32(body[start : start + 8]) or not headers + 16 <= length <= len(body) - start:
-        return None
-    return length, headers
-
-
 def _aws(body: bytes) -> Iterator[Frame]:
+    messages, rest = aws_frames.frames_of(body)
     place = 0
-    while (message := _aws_message(body, place)) is not None:
-        length, size = message
-        whole = body[place : place + length]
-        yield _aws_frame(whole, size) or Frame(raw=whole)
-        place += length
-    if place < len(body):
-        yield Frame(raw=body[place:])
+    for message in messages:
+        whole = body[place : place + message.size]
+        yield _aws_frame(whole, message) or Frame(raw=whole)
+        place += message.size
+    if rest:
+        yield Frame(raw=rest)
 
 
-def _aws_frame(message: bytes, size: int) -> Frame | None:
+def _aws_frame(whole: bytes, message: aws_frames.Frame) -> Frame | None:
+    headers = tuple(itertools.chain.from_iterable(aws_frames.text_headers(message.headers)))
     try:
-        headers = tuple(_aws_headers(message[12 : 12 + size]))
-        payload = message[12 + size : -4].decode()
-        if aws_message(headers, payload) != message or len(set(headers[::2])) * 2 != len(headers):
+        payload = message.payload.decode()
+        # Another checksum, or a header that is no text.
+        if aws_message(headers, payload) != whole or len(set(headers[::2])) * 2 != len(headers):
             return None
         if opened := _OPENED.fullmatch(payload):
             inner = base64.b64decode(opened[1], validate=True).decode()
-            if aws_message(headers, closed(inner)) == message:
+            if aws_message(headers, closed(inner)) == whole:
                 return _with_name(Frame(payload=inner, around=headers, opened=True, binary=True))
-    except (ValueError, IndexError, struct.error, binascii.Error):
+    except (ValueError, binascii.Error):
         return None
     return _with_name(Frame(payload=payload, around=headers, binary=True))
 
@@ -205,18 +193,6 @@ def _with_name(frame: Frame) -> Frame:
     return replace(frame, event=name, around=tuple(itertools.chain.from_iterable(headers.items())))
 
 
-def _aws_headers(block: bytes) -> Iterator[str]:
-    place = 0
-    while place < len(block):
-        end = place + 1 + block[place]
-        (size,) = struct.unpack_from(">H", block, end + 1)
-        if block[end] != _TEXT_HEADER or end + 3 + size > len(block):
-            raise ValueError("a header that is no text")
-        yield block[place + 1 : end].decode()
-        yield block[end + 3 : end + 3 + size].decode()
-        place = end + 3 + size
-
-
 def closed(payload: str) -> str:
     """A payload as Bedrock's `invoke-with-response-stream` wraps it."""
     return '{"bytes":"' + base64.b64encode(payload.encode()).decode() + '"}'
@@ -224,16 +200,8 @@ def closed(payload: str) -> str:
 
 def aws_message(headers: tuple[str, ...], payload: str) -> bytes:
     """A binary message with its checksums; raises `ValueError` where a header is too long."""
-    block = b""
-    for name, value in zip(headers[::2], headers[1::2], strict=True):
-        key, text = name.encode(), value.encode()
-        if len(key) > 255 or len(text) > 0x7FFF:
-            raise ValueError("a header that is too long")
-        block += bytes([len(key)]) + key + bytes([_TEXT_HEADER]) + struct.pack(">H", len(text)) + text
-    content = payload.encode()
-    prelude = struct.pack(">II", 16 + len(block) + len(content), len(block))
-    message = prelude + struct.pack(">I", zlib.crc32(prelude)) + block + content
-    return message + struct.pack(">I", zlib.crc32(message))
+    block = aws_frames.headers_with(zip(headers[::2], headers[1::2], strict=True))
+    return aws_frames.framed(aws_frames.Frame(block, payload.encode()))
 
 
 def bytes_of(frame: Frame) -> bytes:

@@ -30,9 +30,19 @@ class Format(Protocol):
 @functools.cache
 def formats() -> tuple[Format, ...]:
     """The built-in formats, in the order in which they are asked."""
-    from . import in_process, openai_chat
+    from . import (
+        anthropic_messages,
+        bedrock_converse,
+        bedrock_invoke,
+        gemini,
+        in_process,
+        openai_chat,
+        openai_embeddings,
+        openai_responses,
+    )
 
-    return (openai_chat, in_process)
+    openai = (openai_chat, openai_responses, openai_embeddings)
+    return (*openai, anthropic_messages, gemini, bedrock_converse, bedrock_invoke, in_process)
 
 
 # Where a format does not name its own.

@@ -44,6 +44,7 @@ _DOMAINS = {
     "integrate.api.nvidia.com": "nvidia",
     "ai.api.nvidia.com": "nvidia",
     "jina.ai": "jina_ai",
+    "kimi.com": "moonshot_ai",
     "lambda.ai": "lambda",
     "meta.ai": "meta",
     "minimax.io": "minimax",

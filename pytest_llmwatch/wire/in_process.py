@@ -30,8 +30,8 @@ def decode(exchange: Exchange) -> ModelCall:
         asked = json.loads(exchange.request.body)
         streaming = exchange.response is not None and exchange.response.header("content-type") == "application/x-ndjson"
         text = _answer(exchange.response, streaming=streaming) if exchange.response else ""
-        model = asked["model"]
-    except (ValueError, KeyError, TypeError) as error:
+        model, prompt = asked["model"], _prompt(asked)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         got = exchange.request.body[:40]
         raise UndecodableExchange("body", expected="a wrapped function's call", got=got, exchange=exchange) from error
     return ModelCall(
@@ -40,7 +40,7 @@ def decode(exchange: Exchange) -> ModelCall:
         request_model=model,
         response_model=model,
         streaming=streaming,
-        input_messages=(Message(role="user", parts=(TextPart(text=_prompt(asked)),)),),
+        input_messages=(Message(role="user", parts=(TextPart(text=prompt),)),),
         output_messages=(Message(role="assistant", parts=(TextPart(text=text),)),),
     )
 

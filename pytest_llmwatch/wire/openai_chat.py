@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -15,13 +16,13 @@ from pytest_llmwatch.errors import UndecodableExchange
 
 from .event_stream import events, looks_like_events
 from .openai_messages import answer_of, message_of, tools_of, whole_message
+from .openai_usage import billing_of, usage_in, usage_of
 from .provider_costs import cost_of
 from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
 from .reading import first_text, int_of, json_of, object_from, object_of, objects_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from decimal import Decimal
 
     from pytest_llmwatch.exchange import Exchange, Request, Response
 
@@ -47,7 +48,8 @@ def claims(request: Request) -> bool:
     """Whether a request asks for a chat completion."""
     if request.method.upper() != "POST" or not _PATH.search(_path_of(request)):
         return False
-    return "messages" in (object_from(request.body) or {})
+    # A look, not a parse: every request to a host that passes is asked about.
+    return request.body.lstrip()[:1] == b"{" and b'"messages"' in request.body
 
 
 def decode(exchange: Exchange) -> ModelCall:
@@ -76,6 +78,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=error.type,
         error_message=error.message,
         cost=answer.cost,
+        billing=answer.billing,
     )
 
 
@@ -99,6 +102,7 @@ class _Answer:
     finish_reasons: tuple[str | None, ...] = ()
     usage: Usage = field(default_factory=Usage)
     cost: Decimal | None = None
+    billing: dict[str, JSON] = field(default_factory=dict)
     error: ProviderError | None = None
 
 
@@ -166,7 +170,7 @@ def _undecodable(exchange: Exchange, response: Response) -> UndecodableExchange:
 def _answer_from(chunks: list[dict[str, JSON]], *, is_stream: bool, error: ProviderError | None) -> _Answer:
     """The answer in the chunks of a stream, or in the one body that is no stream."""
     choices = _grouped(chunks, is_stream=is_stream)
-    usage = _usage_in(chunks)
+    usage = usage_in(chunks)
     # OpenRouter reports the failure of its upstream inside the choice.
     error = error or next((error for choice in _choices_in(chunks) if (error := error_in(choice))), None)
     return _Answer(
@@ -176,8 +180,9 @@ def _answer_from(chunks: list[dict[str, JSON]], *, is_stream: bool, error: Provi
         model=first_text(chunks, "model"),
         messages=tuple(choice.message(is_stream=is_stream) for choice in choices),
         finish_reasons=tuple(choice.finish_reason for choice in choices),
-        usage=_usage_of(usage),
+        usage=usage_of(usage),
         cost=cost_of(usage),
+        billing=billing_of(usage, tier=first_text(chunks, "service_tier")),
         error=error and ProviderError(type=error.type or "error", message=error.message),
     )
 
@@ -213,44 +218,3 @@ def _grouped(chunks: list[dict[str, JSON]], *, is_stream: bool) -> list[_Choice]
 
 def _finish_reason_of(choice: dict[str, JSON]) -> str | None:
     return text_of(choice.get("finish_reason"))
-
-
-def _usage_in(chunks: list[dict[str, JSON]]) -> dict[str, JSON]:
-    """The last usage that was reported: where it is on every chunk, each one includes those before."""
-    return next((usage for chunk in reversed(chunks) for usage in _usages_of(chunk) if usage), {})
-
-
-def _usages_of(chunk: dict[str, JSON]) -> Iterator[dict[str, JSON]]:
-    yield object_of(chunk.get("usage"))
-    yield object_of(object_of(chunk.get("x_groq")).get("usage"))
-    # Moonshot streams it inside the choice.
-    yield from (object_of(choice.get("usage")) for choice in objects_of(chunk.get("choices")))
-
-
-def _usage_of(usage: dict[str, JSON]) -> Usage:
-    sent = object_of(usage.get("prompt_tokens_details"))
-    made = object_of(usage.get("completion_tokens_details"))
-    reasoning = _first_int(made.get("reasoning_tokens"), usage.get("reasoning_tokens"))
-    return Usage(
-        input_tokens=int_of(usage.get("prompt_tokens")),
-        output_tokens=_output_tokens(usage, reasoning),
-        # OpenAI and most; DeepSeek; Together and Moonshot.
-        cache_read_input_tokens=_first_int(
-            sent.get("cached_tokens"), usage.get("prompt_cache_hit_tokens"), usage.get("cached_tokens")
-        ),
-        cache_write_input_tokens=int_of(sent.get("cache_write_tokens")),
-        reasoning_output_tokens=reasoning,
-    )
-
-
-def _first_int(*values: JSON) -> int | None:
-    return next((number for value in values if (number := int_of(value)) is not None), None)
-
-
-def _output_tokens(usage: dict[str, JSON], reasoning: int | None) -> int | None:
-    """Output with reasoning inside; xAI leaves it out, which only the total shows."""
-    read, written = int_of(usage.get("prompt_tokens")), int_of(usage.get("completion_tokens"))
-    if read is None or written is None or not reasoning:
-        return written
-    is_outside = int_of(usage.get("total_tokens")) == read + written + reasoning
-    return written + reasoning if is_outside else written

@@ -1,0 +1,68 @@
+"""Forms with files (`multipart/form-data`): bytes in, fields and files out.
+
+https://datatracker.ietf.org/doc/html/rfc7578
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_llmwatch.calls import JSON
+    from pytest_llmwatch.exchange import Request
+
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s";,]+))', re.IGNORECASE)
+_FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,70})\r?\n")
+_NAME = re.compile(r'[;\s]name="?([^";\r\n]*)', re.IGNORECASE)
+_FILENAME = re.compile(r"[;\s]filename\*?=", re.IGNORECASE)
+_HEAD_END = re.compile(rb"\r?\n\r?\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """What a form holds: its fields, all of them text, and its files with the names of their fields.
+
+    A field that is there more than once, or is called `name[]`, is a list under its plain name.
+    """
+
+    fields: dict[str, JSON] = field(default_factory=dict)
+    files: tuple[tuple[str, bytes], ...] = ()
+
+
+def form_of(request: Request) -> Form | None:
+    """The form that a request sends; `None` where it sends none."""
+    boundary = _boundary_of(request)
+    if not boundary:
+        return None
+    mark = re.compile(rb"(?:\A\s*|\r?\n)--" + re.escape(boundary) + rb"(?:--)?[ \t]*(?=\r?\n|\Z)")
+    fields: dict[str, list[JSON]] = {}
+    files: list[tuple[str, bytes]] = []
+    lists: set[str] = set()
+    for piece in mark.split(request.body)[1:]:
+        end = _HEAD_END.search(piece)
+        head = piece[: end.start()].decode("utf-8", errors="replace") if end else ""
+        named = _NAME.search(head)
+        if end is None or named is None:
+            continue
+        name, content = named[1].removesuffix("[]"), piece[end.end() :]
+        if _FILENAME.search(head):
+            files.append((name, content))
+        else:
+            fields.setdefault(name, []).append(content.decode("utf-8", errors="replace"))
+            lists |= {name} if named[1] != name else set()
+    plain: dict[str, JSON] = {
+        name: values if len(values) > 1 or name in lists else values[0] for name, values in fields.items()
+    }
+    return Form(fields=plain, files=tuple(files)) if plain or files else None
+
+
+def _boundary_of(request: Request) -> bytes:
+    """The boundary as the header has it, or else the first line: recorders drop headers, and rename what they hold."""
+    found = _BOUNDARY.search(request.header("content-type") or "")
+    named = (found[1] or found[2]).encode(errors="replace") if found else b""
+    if named and b"--" + named in request.body:
+        return named
+    first = _FIRST_LINE.match(request.body)
+    return first[1].rstrip() if first else b""
