@@ -60,6 +60,8 @@ _EXTRAS = (
     ("cache_write_1h_tokens", "cache_write_1h_tokens", "cache_write_1h_mtok", "input tokens cached for an hour"),
     ("input_audio_tokens", "input_audio_tokens", "input_audio_mtok", "input tokens of audio"),
     ("output_audio_tokens", "output_audio_tokens", "output_audio_mtok", "output tokens of audio"),
+    ("input_image_tokens", "input_image_tokens", "input_image_mtok", "input tokens of images"),
+    ("output_image_tokens", "output_image_tokens", "output_image_mtok", "output tokens of images"),
 )
 
 

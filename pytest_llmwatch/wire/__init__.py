@@ -31,18 +31,43 @@ class Format(Protocol):
 def formats() -> tuple[Format, ...]:
     """The built-in formats, in the order in which they are asked."""
     from . import (
+        anthropic_batches,
+        anthropic_complete,
+        anthropic_count_tokens,
         anthropic_messages,
         bedrock_converse,
+        bedrock_count_tokens,
         bedrock_invoke,
+        cohere_chat,
+        cohere_embed,
+        cohere_generate,
         gemini,
+        gemini_count_tokens,
+        gemini_embeddings,
+        gemini_interactions,
         in_process,
+        openai_batches,
         openai_chat,
+        openai_completions,
+        openai_count_tokens,
         openai_embeddings,
+        openai_images,
+        openai_moderations,
         openai_responses,
+        openai_speech,
+        openai_transcriptions,
+        rerank,
+        vertex_predict,
     )
 
-    openai = (openai_chat, openai_responses, openai_embeddings)
-    return (*openai, anthropic_messages, gemini, bedrock_converse, bedrock_invoke, in_process)
+    # Before OpenAI's: `/v1/chat` is the path of both.
+    cohere = (cohere_chat, cohere_embed, cohere_generate)
+    openai = (openai_chat, openai_responses, openai_embeddings, openai_completions, openai_count_tokens)
+    media = (openai_images, openai_speech, openai_transcriptions, openai_moderations, openai_batches)
+    anthropic = (anthropic_messages, anthropic_count_tokens, anthropic_complete, anthropic_batches)
+    google = (gemini, gemini_count_tokens, gemini_embeddings, gemini_interactions, vertex_predict)
+    bedrock = (bedrock_converse, bedrock_invoke, bedrock_count_tokens)
+    return (*cohere, *openai, *media, *anthropic, *google, *bedrock, rerank, in_process)
 
 
 # Where a format does not name its own.

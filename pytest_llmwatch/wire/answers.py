@@ -1,9 +1,9 @@
-"""Requests and answers read in the ways that most formats share: an address, a JSON object, an event stream, an error."""
+"""What most formats share in reading a request and its answer: an address, a JSON object, events, an error."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -84,7 +84,7 @@ def answer_in(
         exchange: The request and what came of it.
         expected: What an answer is, for the error message.
         is_answer: Whether an object is one, or a piece of one.
-        is_end: Whether an object is the last of a stream; without it, a stream's end tells nothing.
+        is_end: Whether an object is the last of a stream; `[DONE]` is one anywhere.
         streamed: Whether a stream was asked for.
 
     Raises:
@@ -94,13 +94,17 @@ def answer_in(
     if response is None or (not response.body and exchange.failure):
         return Answer(is_stream=streamed, error=failure_of(exchange))
     if is_stream(response):
-        answer = _streamed(exchange, response, is_end)
+        answer, is_whole = _streamed(response, is_end)
     elif not 200 <= response.status < 300:
         return Answer(is_stream=streamed and not response.body, error=error_of_status(response.status, response.body))
     else:
-        answer = _whole(exchange, response)
-    if answer.error is None and (answer.bodies or not answer.is_stream) and not any(map(is_answer, answer.bodies)):
+        answer, is_whole = _whole(response), True
+    is_known = any(map(is_answer, answer.bodies))
+    is_mute = not answer.bodies and (answer.is_stream or exchange.failure is not None)
+    if answer.error is None and not is_known and not is_mute:
         raise undecodable(exchange, expected=expected)
+    if answer.error is None and not (is_whole and is_known):
+        return replace(answer, error=failure_of(exchange))
     return answer
 
 
@@ -124,25 +128,24 @@ def is_stream(response: Response) -> bool:
     return not is_json and "event-stream" in (response.header("content-type") or "")
 
 
-def _whole(exchange: Exchange, response: Response) -> Answer:
+def _whole(response: Response) -> Answer:
     try:
         value = json_of(response.body)
     except ValueError:
-        return Answer(error=failure_of(exchange) if exchange.failure else None)
+        return Answer()
     body = object_of(value)
     return Answer(bodies=(body,) if body else (), error=error_in(value))
 
 
-def _streamed(exchange: Exchange, response: Response, is_end: Callable[[dict[str, JSON]], bool] | None) -> Answer:
+def _streamed(response: Response, is_end: Callable[[dict[str, JSON]], bool] | None) -> tuple[Answer, bool]:
+    """What the events say, and whether they came to their end."""
     arrived = list(events(response.body))
     bodies = tuple(_bodies_in(arrived))
     error = next((error for event in arrived if (error := _error_in_event(*event))), None)
     if error is None and not 200 <= response.status < 300:
         error = error_of_status(response.status, response.body)
-    is_whole = any(data.strip() == "[DONE]" for _, data in arrived) or (
-        any(map(is_end, bodies)) if is_end else exchange.failure is None
-    )
-    return Answer(is_stream=True, bodies=bodies, error=error or (None if is_whole else failure_of(exchange)))
+    is_whole = any(data.strip() == "[DONE]" for _, data in arrived) or (is_end is not None and any(map(is_end, bodies)))
+    return Answer(is_stream=True, bodies=bodies, error=error), is_whole
 
 
 def _bodies_in(arrived: list[tuple[str | None, str]]) -> Iterator[dict[str, JSON]]:

@@ -11,14 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from pytest_llmwatch.calls import JSON, FinishReason, ModelCall, Usage
+from pytest_llmwatch.calls import JSON, ModelCall
 from pytest_llmwatch.errors import UndecodableExchange
 
 from .anthropic_content import answer_of, messages_of, tools_of, whole_message
+from .anthropic_usage import FINISH_REASONS, usage_of
 from .event_stream import events, looks_like_events
 from .provider_costs import cost_of
 from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
-from .reading import int_of, json_of, object_from, object_of, text_of
+from .reading import json_of, object_from, object_of, text_of
 
 if TYPE_CHECKING:
     from pytest_llmwatch.exchange import Exchange, Request, Response
@@ -27,15 +28,6 @@ if TYPE_CHECKING:
 _PATH = re.compile(r"/messages/?$")
 _VERTEX_PATH = re.compile(r"/publishers/anthropic/models/(?!count-tokens:)([^/]+):(rawPredict|streamRawPredict)$")
 _NOT_PARAMETERS = frozenset({"model", "messages", "system", "tools"})
-# Without pause_turn and compaction: the turn goes on, and the conventions have no word for that.
-_FINISH_REASONS: dict[str | None, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "tool_use": "tool_call",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "refusal": "content_filter",
-}
 # What no two recordings of the same answer share: in the answer, in the events of a stream, in the next request.
 _VOLATILE_IN_BLOCK = ("id", "tool_use_id", "signature", "data", "caller.tool_id", "file_id", "encrypted_content")
 VOLATILE = frozenset(
@@ -99,9 +91,9 @@ def decode(exchange: Exchange) -> ModelCall:
         tool_definitions=tuple(tools_of(asked)),
         parameters={name: value for name, value in asked.items() if name not in _NOT_PARAMETERS},
         output_messages=(answer_of(message),) if message else (),
-        finish_reasons=tuple(map(_FINISH_REASONS.get, reasons)),
+        finish_reasons=tuple(map(FINISH_REASONS.get, reasons)),
         provider_finish_reasons=reasons,
-        usage=_usage_of(usage),
+        usage=usage_of(usage),
         error_type=error.type,
         error_message=error.message,
         cost=cost_of(usage),
@@ -187,17 +179,4 @@ def _named(error: ProviderError) -> ProviderError:
 def _undecodable(exchange: Exchange, response: Response) -> UndecodableExchange:
     return UndecodableExchange(
         "response body", expected="a JSON object with `content`", got=response.body[:40], exchange=exchange
-    )
-
-
-def _usage_of(usage: dict[str, JSON]) -> Usage:
-    cache_read = int_of(usage.get("cache_read_input_tokens"))
-    cache_written = int_of(usage.get("cache_creation_input_tokens"))
-    uncached = int_of(usage.get("input_tokens"))
-    return Usage(
-        input_tokens=None if uncached is None else uncached + (cache_read or 0) + (cache_written or 0),
-        output_tokens=int_of(usage.get("output_tokens")),
-        cache_read_input_tokens=cache_read,
-        cache_write_input_tokens=cache_written,
-        reasoning_output_tokens=int_of(object_of(usage.get("output_tokens_details")).get("thinking_tokens")),
     )

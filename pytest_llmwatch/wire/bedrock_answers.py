@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch.calls import JSON, MediaPart, Message, Part, TextPart, Usage
 
-from . import anthropic_content, bedrock_messages, openai_messages
-from .bedrock_prompts import cohere_calls
+from . import anthropic_content, anthropic_usage, bedrock_messages, openai_messages
+from .cohere_messages import first_calls_of
+from .openai_usage import usage_in, usage_of
 from .reading import first_text, hash_of_base64, int_of, list_of, object_of, objects_of, text_of, well_formed
 
 if TYPE_CHECKING:
@@ -23,11 +24,12 @@ Pieces = list[dict[str, JSON]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What came back, as far as it came; `usage` is what the maker's own fields say."""
+    """What came back, as far as it came; `usage` and `billing` are what the maker's own fields say."""
 
     messages: tuple[Message, ...] = ()
     finish_reasons: tuple[str | None, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    billing: dict[str, JSON] = field(default_factory=dict)
     model: str | None = None
     id: str | None = None
 
@@ -51,19 +53,12 @@ def _anthropic(pieces: Pieces) -> Answer:
     is_whole = pieces[0].get("type") == "message"
     message = pieces[0] if is_whole else anthropic_content.whole_message(pieces)
     usage = object_of(message.get("usage"))
-    read, written = (int_of(usage.get(f"cache_{name}_input_tokens")) for name in ("read", "creation"))
-    uncached = int_of(usage.get("input_tokens"))
-    thoughts = int_of(object_of(usage.get("output_tokens_details")).get("thinking_tokens"))
+    kept_long = int_of(object_of(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"))
     return Answer(
         messages=(anthropic_content.answer_of(message),) if message else (),
         finish_reasons=(text_of(message.get("stop_reason")),) if message else (),
-        usage=Usage(
-            input_tokens=None if uncached is None else uncached + (read or 0) + (written or 0),
-            output_tokens=int_of(usage.get("output_tokens")),
-            cache_read_input_tokens=read,
-            cache_write_input_tokens=written,
-            reasoning_output_tokens=thoughts,
-        ),
+        usage=anthropic_usage.usage_of(usage),
+        billing={"cache_write_1h_tokens": kept_long} if kept_long else {},
         model=text_of(message.get("model")),
         id=text_of(message.get("id")),
     )
@@ -81,6 +76,7 @@ def _nova(pieces: Pieces) -> Answer:
         messages=(bedrock_messages.answer_of(message),) if message else (),
         finish_reasons=(text_of(answer.get("stopReason")),) if message else (),
         usage=bedrock_messages.usage_of(object_of(answer.get("usage"))),
+        billing=bedrock_messages.billing_of(answer, is_guarded=False),
     )
 
 
@@ -125,7 +121,7 @@ def _cohere_chat(pieces: Pieces) -> Answer:
     calls = next((calls for piece in (*reversed(pieces), last) if (calls := list_of(piece.get("tool_calls")))), [])
     parts: list[Part] = [TextPart(text=well_formed(text))] if text else []
     return Answer(
-        messages=(Message(role="assistant", parts=(*parts, *cohere_calls(calls))),),
+        messages=(Message(role="assistant", parts=(*parts, *first_calls_of(calls))),),
         finish_reasons=(_last_text([last, *pieces], "finish_reason"),),
         id=first_text([*pieces, last], "response_id"),
     )
@@ -153,16 +149,10 @@ def _openai(pieces: Pieces) -> Answer:
             index = int_of(choice.get("index"))
             found.setdefault(place if index is None else index, []).append(choice)
     grown = [found[index] for index in sorted(found)]
-    usage = next((usage for piece in reversed(pieces) if (usage := object_of(piece.get("usage")))), {})
     return Answer(
         messages=tuple(map(_openai_message, grown)),
         finish_reasons=tuple(_last_text(choices, "finish_reason", "stop_reason") for choices in grown),
-        usage=Usage(
-            input_tokens=int_of(usage.get("prompt_tokens")),
-            output_tokens=int_of(usage.get("completion_tokens")),
-            cache_read_input_tokens=int_of(object_of(usage.get("prompt_tokens_details")).get("cached_tokens")),
-            reasoning_output_tokens=int_of(object_of(usage.get("completion_tokens_details")).get("reasoning_tokens")),
-        ),
+        usage=usage_of(usage_in(pieces)),
         model=first_text(pieces, "model"),
         id=first_text(pieces, "id"),
     )
@@ -231,7 +221,7 @@ def _sum_of(values: Iterable[JSON]) -> int | None:
 _MAKERS: tuple[tuple[Callable[[dict[str, JSON]], bool], Callable[[Pieces], Answer]], ...] = (
     (_is_anthropic, _anthropic),
     (_with("completion"), _anthropic_completion),
-    (_with("output", *bedrock_messages.EVENTS), _nova),
+    (_with("output", *bedrock_messages.EVENTS[:-1]), _nova),
     (_with("outputText"), _titan),
     (lambda piece: any("outputText" in row for row in objects_of(piece.get("results"))), _titan),
     (_with("generation"), _llama),

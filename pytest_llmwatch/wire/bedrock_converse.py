@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_llmwatch.calls import JSON, ModelCall
 from pytest_llmwatch.errors import UndecodableExchange
 
+from .answers import failure_of
 from .bedrock_messages import (
     EVENTS,
     FINISH_REASONS,
@@ -22,7 +23,7 @@ from .bedrock_messages import (
     usage_of,
     whole_answer,
 )
-from .bedrock_transport import asks_for, aws_events, error_of_answer, failure_of, is_event_stream, target_of
+from .bedrock_transport import asks_for, aws_events, error_of_answer, is_event_stream, target_of
 from .provider_errors import ProviderError
 from .reading import json_of, object_from, object_of, text_of
 

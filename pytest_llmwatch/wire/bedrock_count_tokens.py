@@ -12,7 +12,8 @@ from pytest_llmwatch.calls import JSON, Message, ModelCall, ToolDefinition
 from pytest_llmwatch.errors import UndecodableExchange
 
 from . import bedrock_messages, bedrock_prompts
-from .bedrock_transport import asks_for, error_of_answer, failure_of, target_of
+from .answers import failure_of
+from .bedrock_transport import asks_for, error_of_answer, target_of
 from .reading import object_from, object_of, text_of
 
 if TYPE_CHECKING:

@@ -16,11 +16,12 @@ from pytest_llmwatch.calls import JSON, FinishReason, ModelCall, Usage
 from pytest_llmwatch.errors import UndecodableExchange
 
 from . import bedrock_messages
+from .answers import failure_of
 from .bedrock_answers import Answer, answer_in
 from .bedrock_prompts import messages_of, operation_of, parameters_of, tools_of
-from .bedrock_transport import asks_for, aws_events, error_of_answer, failure_of, is_event_stream, target_of
+from .bedrock_transport import asks_for, aws_events, error_of_answer, is_event_stream, target_of
 from .provider_errors import ProviderError, error_in
-from .reading import int_of, object_from, object_of, text_of
+from .reading import int_of, list_of, object_from, object_of, text_of
 
 if TYPE_CHECKING:
     from pytest_llmwatch.exchange import Exchange, Request, Response
@@ -225,10 +226,11 @@ def _billing_in(exchange: Exchange, arrived: _Arrived) -> dict[str, JSON]:
     header = exchange.response.header
     is_guarded = any("amazon-bedrock-guardrailAction" in piece for piece in arrived.pieces)
     makes_images = any(piece.keys() & {"images", "artifacts"} for piece in arrived.pieces)
-    others: list[JSON] = [*(["guardrails"] if is_guarded else []), *(["images"] if makes_images else [])]
+    others = list_of(arrived.answer.billing.get("other_charges"))
+    others = [*others, *(["guardrails"] if is_guarded else []), *(["images"] if makes_images else [])]
     facts: dict[str, JSON] = {
         "service_tier": text_of(header("x-amzn-bedrock-service-tier")),
         "speed": text_of(header("x-amzn-bedrock-performanceconfig-latency")),
         "other_charges": others,
     }
-    return {name: value for name, value in facts.items() if value}
+    return arrived.answer.billing | {name: value for name, value in facts.items() if value}

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_llmwatch.calls import JSON, MediaPart, Message, Part, TextPart, ToolCallPart, ToolDefinition, ToolResultPart
+from pytest_llmwatch.calls import JSON, MediaPart, Message, Part, TextPart, ToolDefinition
 
-from . import anthropic_content, bedrock_messages, openai_messages
+from . import anthropic_content, bedrock_messages, cohere_messages, openai_messages
 from .reading import hash_of_base64, list_of, media_reference, object_of, objects_of, text_of, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_COHERE_ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system", "TOOL": "tool"}
 _IMAGE_MAKERS = ("stability.", "-image-", "nova-canvas")
 # Where a text or a medium stands: Titan, Stability, TwelveLabs; images of Amazon's; documents of a reranker.
 _TEXTS = ("prompt", "inputText", "inputPrompt", "query", "text")
@@ -32,7 +31,7 @@ def operation_of(model: str, asked: dict[str, JSON]) -> str:
     if "rerank" in model or ("query" in asked and "documents" in asked):
         return "rerank"
     if any(part in model for part in _IMAGE_MAKERS) or asked.keys() & {"taskType", "text_prompts"}:
-        return "generate_content"
+        return "image_generation"
     return "text_completion" if asked.keys() & {"prompt", "inputText"} and "messages" not in asked else "chat"
 
 
@@ -41,7 +40,7 @@ def messages_of(model: str, asked: dict[str, JSON]) -> tuple[Message, ...]:
     if "messages" in asked:
         return tuple(_chat_messages(model, asked))
     if "message" in asked:
-        return tuple(_cohere_messages(asked))
+        return tuple(cohere_messages.first_messages_of(asked))
     return tuple(_loose_messages(asked))
 
 
@@ -65,45 +64,21 @@ def _is_converse(asked: dict[str, JSON]) -> bool:
     return any("type" not in block for block in blocks)
 
 
-def _cohere_messages(asked: dict[str, JSON]) -> Iterator[Message]:
-    if preamble := text_of(asked.get("preamble")):
-        yield Message(role="system", parts=(TextPart(text=well_formed(preamble)),))
-    for turn in objects_of(asked.get("chat_history")):
-        role = text_of(turn.get("role")) or ""
-        said: tuple[Part, ...] = (
-            *_texts_of(turn.get("message")), *cohere_calls(turn.get("tool_calls")), *_cohere_results(turn))
-        yield Message(role=_COHERE_ROLES.get(role.upper(), role), parts=said)
-    if question := tuple(_texts_of(asked.get("message"))):
-        yield Message(role="user", parts=question)
-    if results := tuple(_cohere_results(asked)):
-        yield Message(role="tool", parts=results)
-
-
-def cohere_calls(calls: JSON) -> Iterator[ToolCallPart]:
-    """The tool calls of Cohere's Command R, which have no ids."""
-    for call in objects_of(calls):
-        if name := text_of(call.get("name")):
-            yield ToolCallPart(name=name, arguments=call.get("parameters"))
-
-
-def _cohere_results(holder: dict[str, JSON]) -> Iterator[ToolResultPart]:
-    for result in objects_of(holder.get("tool_results")):
-        name = text_of(object_of(result.get("call")).get("name"))
-        yield ToolResultPart(result=result.get("outputs"), id=name)
-
-
 def _loose_messages(asked: dict[str, JSON]) -> Iterator[Message]:
     """One message for the prompt and what is shown with it, and one for each thing in a list."""
-    together = list(_loose_parts(asked))
+    prompt = list(_loose_parts(asked))
     # Beside a prompt images belong to it; without one, each is embedded.
-    is_shown = bool(together)
-    for held in (asked, *(object_of(value) for name, value in asked.items() if name.endswith("Params"))):
-        together += _loose_parts(held) if held is not asked else []
-        together += _image_parts(held) if held is not asked or is_shown else []
-    if together:
-        yield Message(role="user", parts=tuple(together))
+    is_shown = bool(prompt)
+    prompt += _image_parts(asked) if is_shown else []
+    for name, held in asked.items():
+        if name.endswith("Params"):
+            prompt += [*_loose_parts(object_of(held)), *_image_parts(object_of(held))]
+    if prompt:
+        yield Message(role="user", parts=tuple(prompt))
     for name in _LISTS:
-        for item in list_of(asked.get(name)) if name != "images" or not is_shown else []:
+        if name == "images" and is_shown:
+            continue
+        for item in list_of(asked.get(name)):
             if parts := tuple(_item_parts(name, item)):
                 yield Message(role="user", parts=parts)
 
@@ -113,17 +88,18 @@ def _loose_parts(holder: dict[str, JSON]) -> Iterator[Part]:
         held = holder.get(name)
         yield from _texts_of(held if isinstance(held, str) else object_of(held).get("value"))
     for name in _MEDIA:
-        yield from _medium_of(holder.get(name))
+        kind = next((kind for kind in ("image", "video", "audio") if kind in name.lower()), "file")
+        yield from _medium_of(kind, holder.get(name))
 
 
 def _image_parts(holder: dict[str, JSON]) -> Iterator[Part]:
     for image in list_of(holder.get("images")):
-        yield from _medium_of(image)
+        yield from _medium_of("image", image)
 
 
 def _item_parts(name: str, item: JSON) -> Iterator[Part]:
     if name == "images":
-        yield from _medium_of(item)
+        yield from _medium_of("image", item)
     elif isinstance(item, str):
         yield from _texts_of(item)
     elif name == "inputs":
@@ -138,15 +114,15 @@ def _texts_of(text: JSON) -> Iterator[TextPart]:
         yield TextPart(text=well_formed(text))
 
 
-def _medium_of(medium: JSON) -> Iterator[MediaPart]:
+def _medium_of(kind: str, medium: JSON) -> Iterator[MediaPart]:
     held = object_of(medium)
     source = object_of(held.get("source")) or held
     data = text_of(medium) or text_of(source.get("bytes")) or text_of(source.get("base64String"))
     if data:
         reference = media_reference(data) if data.startswith("data:") else hash_of_base64(data)
-        yield MediaPart(kind="image" if isinstance(medium, str) else "file", reference=reference)
+        yield MediaPart(kind=kind, reference=reference)
     elif address := text_of(object_of(source.get("s3Location")).get("uri")):
-        yield MediaPart(kind="file", reference=address)
+        yield MediaPart(kind=kind, reference=address)
 
 
 def tools_of(model: str, asked: dict[str, JSON]) -> tuple[ToolDefinition, ...]:
@@ -156,16 +132,8 @@ def tools_of(model: str, asked: dict[str, JSON]) -> tuple[ToolDefinition, ...]:
     if "toolConfig" in asked:
         return tuple(bedrock_messages.tools_of(asked))
     if "message" in asked:
-        return tuple(map(_cohere_tool, objects_of(asked.get("tools"))))
+        return tuple(cohere_messages.first_tools_of(asked))
     return tuple(openai_messages.tools_of(asked))
-
-
-def _cohere_tool(tool: dict[str, JSON]) -> ToolDefinition:
-    return ToolDefinition(
-        name=text_of(tool.get("name")) or "",
-        description=text_of(tool.get("description")),
-        parameters=tool.get("parameter_definitions"),
-    )
 
 
 def parameters_of(asked: dict[str, JSON]) -> dict[str, JSON]:

@@ -14,7 +14,7 @@ from .provider_errors import ProviderError, error_of_status
 from .reading import object_from, object_of, text_of
 
 if TYPE_CHECKING:
-    from pytest_llmwatch.exchange import Exchange, Request, Response
+    from pytest_llmwatch.exchange import Request, Response
 
 # A model may be named by its ARN, whose slash some recorders and proxies have decoded.
 _TARGET = re.compile(r"/model/(.+)/([a-z-]+)/?$")
@@ -84,12 +84,6 @@ def error_of_answer(response: Response) -> ProviderError:
     kind = next((kind.partition(":")[0].rpartition("#")[2] for kind in kinds if kind), None)
     found = error_of_status(response.status, response.body)
     return ProviderError(type=kind or found.type, message=_message_of(body) or found.message)
-
-
-def failure_of(exchange: Exchange) -> ProviderError:
-    """Why a transfer ended early."""
-    failure = exchange.failure
-    return ProviderError(type=failure.kind, message=failure.message or None) if failure else ProviderError(type="cut")
 
 
 def _message_of(body: dict[str, JSON]) -> str | None:

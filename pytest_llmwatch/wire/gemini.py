@@ -7,15 +7,14 @@ https://docs.cloud.google.com/vertex-ai/docs/reference/rest/v1/GenerateContentRe
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
-from urllib.parse import unquote
 
 from pytest_llmwatch.calls import JSON, FinishReason, Message, ModelCall, Usage
 from pytest_llmwatch.errors import UndecodableExchange
 
 from .event_stream import events, looks_like_events
+from .gemini_address import model_in_path, target_of
 from .gemini_contents import (
     candidate_parts,
     each_of,
@@ -35,8 +34,6 @@ if TYPE_CHECKING:
     from pytest_llmwatch.exchange import Exchange, Request, Response
 
 _METHODS = ("generateContent", "streamGenerateContent")
-# The name that a gateway gives a model may hold slashes: `models/google/gemini-2.5-flash`.
-_MODEL = re.compile(r".*/(models|tunedModels|endpoints)/(.+)")
 _NOT_PARAMETERS = frozenset({"model", "contents", "systemInstruction", "system_instruction", "tools"})
 _ANSWERS = ("candidates", "promptFeedback", "usageMetadata", "modelVersion", "responseId")
 _FINISH_REASONS: dict[str | None, FinishReason] = {
@@ -84,7 +81,7 @@ VOLATILE_REQUEST = frozenset(
 
 def claims(request: Request) -> bool:
     """Whether a request asks for generated content."""
-    if request.method.upper() != "POST" or _target_of(request)[1] not in _METHODS:
+    if request.method.upper() != "POST" or target_of(request)[1] not in _METHODS:
         return False
     return "contents" in (object_from(request.body) or {})
 
@@ -97,11 +94,11 @@ def decode(exchange: Exchange) -> ModelCall:
         raise UndecodableExchange(
             "request body", expected="a JSON object with `contents`", got=request.body[:40], exchange=exchange
         )
-    answer = _answer_in(exchange, streamed=_target_of(request)[1] == "streamGenerateContent")
+    answer = _answer_in(exchange, streamed=target_of(request)[1] == "streamGenerateContent")
     error = answer.error or ProviderError()
     return ModelCall(
         operation_name="chat",
-        request_model=_model_in_path(request) or text_of(asked.get("model")),
+        request_model=model_in_path(request) or text_of(asked.get("model")),
         response_model=answer.model,
         response_id=answer.id,
         streaming=answer.is_stream,
@@ -115,21 +112,6 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=error.type,
         error_message=error.message,
     )
-
-
-def _target_of(request: Request) -> tuple[str, str]:
-    """The address of what is asked, and the method it is asked for: the path up to its last colon, and the rest."""
-    path = unquote(request.uri.partition("#")[0].partition("?")[0])
-    name, _, method = path.rstrip("/").rpartition(":")
-    return name, method
-
-
-def _model_in_path(request: Request) -> str | None:
-    """The model, with its collection where that is not `models`: `tunedModels/x`, `endpoints/123`."""
-    model = _MODEL.match(_target_of(request)[0])
-    if model is None:
-        return None
-    return model[2] if model[1] == "models" else f"{model[1]}/{model[2]}"
 
 
 _End = tuple[FinishReason | None, str | None]

@@ -84,7 +84,7 @@ _DOMAINS = {
 
 # Where the name of the host, or its path, says more than its domain.
 _PATTERNS = (
-    (re.compile(r"bedrock[a-z0-9-]*\..*\.(amazonaws\.com(\.cn)?|api\.aws)/"), "aws.bedrock"),
+    (re.compile(r"([a-z0-9.-]+\.)?bedrock[a-z0-9-]*\.[^/]*\.(amazonaws\.com(\.cn)?|api\.aws)/"), "aws.bedrock"),
     (re.compile(r"[a-z0-9-]+-aiplatform\.googleapis\.com/"), "gcp.vertex_ai"),
     (re.compile(r"[^/]+\.(services\.ai\.azure\.com|azure-api\.net)/openai/"), "azure.ai.openai"),
     (re.compile(r"chatgpt\.com/backend-api/"), "openai"),

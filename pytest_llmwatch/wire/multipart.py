@@ -1,4 +1,4 @@
-"""Forms with files (`multipart/form-data`): bytes in, fields and files out.
+"""Forms with files (`multipart/form-data`): bytes in, fields and files out. Some hosts take the fields as JSON, too.
 
 https://datatracker.ietf.org/doc/html/rfc7578
 """
@@ -9,9 +9,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_llmwatch.calls import JSON
+from pytest_llmwatch.errors import UndecodableExchange
+
+from .reading import object_from
+
 if TYPE_CHECKING:
-    from pytest_llmwatch.calls import JSON
-    from pytest_llmwatch.exchange import Request
+    from pytest_llmwatch.exchange import Exchange, Request
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s";,]+))', re.IGNORECASE)
 _FIRST_LINE = re.compile(rb"\s*--([^\r\n]{1,70})\r?\n")
@@ -29,6 +33,27 @@ class Form:
 
     fields: dict[str, JSON] = field(default_factory=dict)
     files: tuple[tuple[str, bytes], ...] = ()
+
+
+def is_form_or_object(request: Request) -> bool:
+    """Whether a body is a form, or JSON, at a first look."""
+    return request.body.lstrip()[:1] == b"{" or bool(_boundary_of(request))
+
+
+def sent_in(exchange: Exchange) -> Form:
+    """The form that a request sends, or the JSON object that stands for one.
+
+    Raises:
+        UndecodableExchange: it sends neither.
+    """
+    request = exchange.request
+    if form := form_of(request):
+        return form
+    asked = object_from(request.body)
+    if asked is None:
+        got = request.body[:40]
+        raise UndecodableExchange("request body", expected="a form or a JSON object", got=got, exchange=exchange)
+    return Form(fields=asked)
 
 
 def form_of(request: Request) -> Form | None:

@@ -16,13 +16,12 @@ from .answers import answer_in, asked_in, model_in_path, path_of
 from .openai_messages import answer_of, whole_message
 from .openai_usage import billing_of, usage_in, usage_of
 from .provider_costs import cost_of
-from .provider_errors import error_in
 from .reading import first_text, hash_of_json, int_of, list_of, object_of, objects_of, text_of, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmwatch.exchange import Request
+    from pytest_llmwatch.exchange import Exchange, Request
 
 _PATH = re.compile(r"((?<!/chat)/completions|/serving-endpoints/[^/]+/invocations)/?$")
 _STORED_PROMPT = re.compile(r"/prompts/[^/]+/completions/?$")
@@ -63,8 +62,7 @@ def decode(exchange: Exchange) -> ModelCall:
         exchange,
         expected="a JSON object with `choices`",
         is_answer=_is_answer,
-        # Writer's stream just stops.
-        is_end=None if _is_of_writer(exchange) else _ends,
+        is_end=_ends,
         streamed=asked.get("stream") is True,
     )
     chunks = list(answer.bodies)
@@ -88,3 +86,62 @@ def decode(exchange: Exchange) -> ModelCall:
         cost=cost_of(usage),
         billing=billing_of(usage, tier=first_text(chunks, "service_tier")),
     )
+
+
+def _is_answer(body: dict[str, JSON]) -> bool:
+    return "choices" in body or _is_of_writer(body) or (text_of(body.get("object")) or "").startswith("text_completion")
+
+
+def _is_of_writer(body: dict[str, JSON]) -> bool:
+    return isinstance(body.get("value"), str)
+
+
+def _ends(body: dict[str, JSON]) -> bool:
+    # Writer's stream just stops.
+    choices = objects_of(body.get("choices"))
+    return _is_of_writer(body) or any(text_of(choice.get("finish_reason")) for choice in choices)
+
+
+def _messages_of(prompt: JSON) -> Iterator[Message]:
+    """One message for each prompt; each of them is answered `n` times."""
+    rows = list_of(prompt)
+    # A list of numbers is one prompt, cut into tokens already.
+    prompts = rows if rows and not all(int_of(row) is not None for row in rows) else [prompt]
+    for each in prompts:
+        if text := text_of(each):
+            yield Message(role="user", parts=(TextPart(text=well_formed(text)),))
+        elif each and isinstance(each, list):
+            yield Message(role="user", parts=(MediaPart(kind="tokens", reference=hash_of_json(each)),))
+
+
+@dataclass(slots=True)
+class _Choice:
+    """One of the alternatives, while its pieces arrive, in the shape of a chat's message."""
+
+    pieces: list[dict[str, JSON]] = field(default_factory=list)
+    finish_reason: str | None = None
+    is_text: bool = False
+
+    def add(self, choice: dict[str, JSON]) -> None:
+        # Together sends the text twice.
+        piece = next((object_of(choice[name]) for name in ("delta", "message") if choice.get(name)), {})
+        if isinstance(choice.get("text"), str):
+            thoughts = {name: choice.get(name) for name in ("reasoning", "reasoning_content")}
+            piece = {"content": choice["text"] or piece.get("content"), **thoughts}
+            self.is_text = True
+        self.pieces.append(piece)
+        self.finish_reason = text_of(choice.get("finish_reason")) or self.finish_reason
+
+    def message(self, *, is_stream: bool) -> Message:
+        return answer_of([whole_message(self.pieces)] if is_stream else self.pieces)
+
+
+def _choices_of(chunks: list[dict[str, JSON]]) -> list[_Choice]:
+    """The choices in the order of their indexes."""
+    found: dict[int, _Choice] = {}
+    for chunk in chunks:
+        choices = [{"text": chunk["value"]}] if _is_of_writer(chunk) else objects_of(chunk.get("choices"))
+        for place, choice in enumerate(choices):
+            index = int_of(choice.get("index"))
+            found.setdefault(place if index is None else index, _Choice()).add(choice)
+    return [found[index] for index in sorted(found)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch.calls import JSON, Usage
 
-from .reading import int_of, object_of, objects_of
+from .reading import int_of, object_of, objects_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,3 +63,40 @@ def _output_tokens(usage: dict[str, JSON], reasoning: int | None) -> int | None:
         return written
     is_outside = int_of(usage.get("total_tokens")) == read + written + reasoning
     return written + reasoning if is_outside else written
+
+
+def media_usage_of(usage: dict[str, JSON]) -> Usage:
+    """The tokens of images and of sound, which OpenAI names as in its responses and others as in its completions."""
+    sent = _first_object(usage, "input_tokens_details", "input_token_details", "prompt_tokens_details")
+    made = _first_object(usage, "output_tokens_details", "output_token_details", "completion_tokens_details")
+    return Usage(
+        input_tokens=_first_int(usage.get("input_tokens"), usage.get("prompt_tokens")),
+        output_tokens=_first_int(usage.get("output_tokens"), usage.get("completion_tokens")),
+        cache_read_input_tokens=int_of(sent.get("cached_tokens")),
+        reasoning_output_tokens=int_of(made.get("reasoning_tokens")),
+    )
+
+
+def media_billing_of(usage: dict[str, JSON]) -> dict[str, JSON]:
+    """What the bill of images and of sound depends on beside the tokens."""
+    sent = _first_object(usage, "input_tokens_details", "input_token_details", "prompt_tokens_details")
+    made = _first_object(usage, "output_tokens_details", "output_token_details", "completion_tokens_details")
+    seconds = (usage.get("seconds"), usage.get("prompt_audio_seconds"))
+    facts: dict[str, JSON] = {
+        "service_tier": text_of(usage.get("service_tier")),
+        "total_tokens": int_of(usage.get("total_tokens")),
+        "input_audio_tokens": int_of(sent.get("audio_tokens")),
+        "output_audio_tokens": int_of(made.get("audio_tokens")),
+        "input_image_tokens": int_of(sent.get("image_tokens")),
+        "output_image_tokens": int_of(made.get("image_tokens")),
+        "input_audio_seconds": next((each for each in seconds if _is_number(each)), None),
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _first_object(usage: dict[str, JSON], *names: str) -> dict[str, JSON]:
+    return next((held for name in names if (held := object_of(usage.get(name)))), {})
+
+
+def _is_number(value: JSON) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -109,22 +109,23 @@ def media_reference(address: str) -> str:
     head, _, data = address.partition(",")
     if head.endswith(";base64"):
         return hash_of_base64(data)
-    return _sha256(unquote_to_bytes(data.encode(errors="replace")))
+    return hash_of_bytes(unquote_to_bytes(data.encode(errors="replace")))
 
 
 def hash_of_base64(data: str) -> str:
     """`sha256:...` of the bytes that a base64 text holds; of the text itself where it is not base64."""
     raw = data.encode(errors="replace")
     try:
-        return _sha256(base64.b64decode(raw, validate=True))
+        return hash_of_bytes(base64.b64decode(raw, validate=True))
     except binascii.Error:
-        return _sha256(raw)
+        return hash_of_bytes(raw)
 
 
 def hash_of_json(value: JSON) -> str:
     """`sha256:...` of a value, whatever the order of its keys."""
-    return _sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+    return hash_of_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
-def _sha256(data: bytes) -> str:
+def hash_of_bytes(data: bytes) -> str:
+    """`sha256:...` of bytes."""
     return f"sha256:{hashlib.sha256(data).hexdigest()}"
