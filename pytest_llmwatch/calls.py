@@ -12,6 +12,7 @@ from typing import Literal
 JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_call", "error"]
 Role = Literal["system", "user", "assistant", "tool"]
+COUNTING = "count_tokens"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,14 @@ from __future__ import annotations
 import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .calls import ModelCall
+from .calls import COUNTING, ModelCall
 from .own_prices import NO_PRICES, Price, PriceTable, own_price_of, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from decimal import Decimal
-
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
@@ -49,6 +48,8 @@ _VENDORS = (
     (re.compile(r"(?:.*/)?gemini-\d"), "google"),
     (re.compile(r"(?:.*/)?(?:gpt-\d|chatgpt-\d|o[134](?:-|$)|text-embedding-(?:3-|ada-002))"), "openai"),
 )
+# https://platform.openai.com/docs/guides/moderation calls its endpoint free. Nobody bills for counting tokens.
+_FREE = frozenset({("moderation", "openai")})
 _STANDARD_TIERS = frozenset({"", "default", "standard", "auto", "on_demand"})
 _WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
 _LEAST_AGREEING = 2
@@ -82,6 +83,8 @@ def cost_of(
     """
     if call.cost is not None:
         return Price(cost=call.cost, source="provider")
+    if call.operation_name == COUNTING or (call.operation_name, call.provider_name) in _FREE:
+        return Price(cost=Decimal(0), source="free of charge")
     try:
         _check_usage(call)
         listed = own_price_of(call, at=at, own=own)

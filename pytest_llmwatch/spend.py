@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from .calls import ModelCall, Usage
+from .calls import COUNTING, ModelCall, Usage
 
 T = TypeVar("T", int, float, Decimal)
 
@@ -86,10 +86,12 @@ def spend_of(calls: Iterable[ModelCall]) -> Spend:
     listed = tuple(calls)
     attempts = [attempt for call in listed for attempt in call.attempts]
     names = [item.name for item in fields(Usage)]
+    # To count tokens is to use none.
+    using = [call for call in listed if call.operation_name != COUNTING]
     return Spend(
         calls=len(listed),
         retries=len(attempts),
-        usage=Usage(**{name: _sum_of([getattr(call.usage, name) for call in listed], 0) for name in names}),
+        usage=Usage(**{name: _sum_of([getattr(call.usage, name) for call in using], 0) for name in names}),
         latency=_sum_of([call.latency for call in listed], 0.0),
         wasted=_sum_of([second for one in attempts for second in (one.duration, one.wait)], 0.0),
         of=listed,

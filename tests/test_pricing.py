@@ -57,6 +57,16 @@ def test_a_call_costs_what_the_table_says(call, cost):
     assert cost_of(call, at=DAY) == Price(cost=Decimal(cost), source="genai-prices")
 
 
+def test_counting_tokens_and_moderation_by_openai_are_free_and_use_nothing():
+    counting = ModelCall(operation_name="count_tokens", provider_name="anthropic", request_model="claude-sonnet-4-5")
+    moderating = ModelCall(operation_name="moderation", provider_name="openai")
+
+    for call in (counting, moderating):
+        assert cost_of(call, at=DAY) == Price(cost=Decimal(0), source="free of charge")
+    assert spend_of([called(), counting]).usage.input_tokens == 1000
+    assert cost_of(replace(moderating, provider_name="mistral_ai"), at=DAY).cost is None
+
+
 def test_the_price_is_that_of_the_day_of_the_recording():
     call = called("o3", tokens=(1000, 1000))
 
