@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .calls import ModelCall
 
-PriceSource = Literal["provider", "llm_prices", "recorded", "genai-prices", "pytest_llmwatch_price"]
+PriceSource = Literal["provider", "llm_prices", "recorded", "genai-prices", "pytest_llmwatch_price", "free of charge"]
 MILLION = 1_000_000
 _DIGITS = Decimal("1e-12")
 _EXAMPLE = "gpt-oss-* input=0.10 output=0.40 cached=0.02 from=2026-01-01"

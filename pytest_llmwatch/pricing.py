@@ -16,6 +16,7 @@ from .own_prices import NO_PRICES, Price, PriceTable, own_price_of, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, ModelPrice, Provider
 
