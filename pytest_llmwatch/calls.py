@@ -118,7 +118,8 @@ class ModelCall:
         cost_reason: Why they are not known. `price_source` says who named them (`provider`, `recorded` ...).
         billing: What the bill depends on beside the tokens, as far as the wire says it: `service_tier`, `speed`,
             `batch`, `inference_geo`, `cache_write_1h_tokens`, `input_audio_tokens`, `output_audio_tokens`,
-            `web_search_requests`, `total_tokens`, and in `other_charges` the names of what else costs money.
+            `web_search_requests`, `total_tokens`, `billed_input_tokens` and `billed_output_tokens` (where the bill
+            counts fewer than the model read), and in `other_charges` the names of what else costs money.
     """
 
     operation_name: str = "unknown"

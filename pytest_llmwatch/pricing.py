@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .calls import COUNTING, ModelCall
+from .calls import COUNTING, ModelCall, Usage
 from .own_prices import NO_PRICES, Price, PriceTable, own_price_of, rounded
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def cost_of(
         return Price(cost=call.cost, source="provider")
     if call.operation_name == COUNTING or (call.operation_name, call.provider_name) in _FREE:
         return Price(cost=Decimal(0), source="free of charge")
+    call = _as_billed(call)
     try:
         _check_usage(call)
         listed = own_price_of(call, at=at, own=own)
@@ -94,6 +95,18 @@ def cost_of(
         return _recorded(recorded) or listed or _table_price(call, at)
     except _Unknown as unknown:
         return _recorded(recorded) or Price(reason=str(unknown))
+
+
+def _as_billed(call: ModelCall) -> ModelCall:
+    """The call with the tokens of the bill, where that counts others than those the model read and wrote (Cohere)."""
+    read, written = (call.billing.get(f"billed_{side}_tokens") for side in ("input", "output"))
+    if not isinstance(read, int) and not isinstance(written, int):
+        return call
+    usage = Usage(
+        input_tokens=read if isinstance(read, int) else None,
+        output_tokens=written if isinstance(written, int) else None,
+    )
+    return replace(call, usage=usage)
 
 
 def known_price(call: ModelCall, exchange: Exchange) -> Price:

@@ -50,6 +50,8 @@ def answered(body=b"{}", *, headers=(), **facts):
         (called(billing={"service_tier": "flex"}), "0.000225"),
         (called(billing={"batch": True}), "0.000225"),
         (called(billing={"web_search_requests": 1}), "0.01045"),
+        (called("command-r-plus-08-2024", "cohere", tokens=(1476, 58),
+                billing={"billed_input_tokens": 44, "billed_output_tokens": 28}), "0.00039"),
         (called("text-embedding-3-small", operation_name="embeddings", tokens=(1000, None)), "0.00002"),
     ],
 )  # fmt: skip

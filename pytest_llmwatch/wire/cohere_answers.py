@@ -10,7 +10,7 @@ from pytest_llmwatch.calls import JSON, FinishReason, Usage
 from .answers import Answer, answer_in, failure_of, is_stream
 from .json_lines import objects_in_lines
 from .provider_errors import ProviderError, error_in
-from .reading import int_of, json_of, object_of, text_of
+from .reading import int_of, object_from, object_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,23 +56,17 @@ def cohere_answer_in(
 
 
 def _is_lines(response: Response) -> bool:
-    """Whether an answer is the first API's stream; a line that was cut is one where the header says so."""
+    """Whether an answer is the first version's stream, which may have been cut in its first line."""
     first = response.body.lstrip().partition(b"\n")[0]
-    if b'"is_finished"' in first or b'"event_type"' in first:
-        return any(map(_is_piece, objects_in_lines(response.body)))
-    return "stream+json" in (response.header("content-type") or "") and not _is_json(response.body)
+    is_named = b'"is_finished"' in first or b'"event_type"' in first
+    if not is_named and "stream+json" not in (response.header("content-type") or ""):
+        return False
+    whole = object_from(response.body)
+    return whole is None or _is_piece(whole)
 
 
 def _is_piece(body: dict[str, JSON]) -> bool:
     return "is_finished" in body or "event_type" in body
-
-
-def _is_json(body: bytes) -> bool:
-    try:
-        json_of(body)
-    except ValueError:
-        return False
-    return True
 
 
 def _lines_in(exchange: Exchange, response: Response) -> Answer:
@@ -87,13 +81,15 @@ def _is_end(body: dict[str, JSON]) -> bool:
 
 
 def _error_of(body: dict[str, JSON]) -> ProviderError | None:
-    """The error that ends an answer with 200: that of a stream stands in its last event."""
+    """What is said of an answer with 200 that failed: that of a stream stands in its last event.
+
+    Where the reason of the end is an error, that reason says so, as any other would.
+    """
     end = object_of(body.get("delta")) or body
     said = text_of(end.get("error")) or text_of(end.get("err"))
-    reason = text_of(end.get("finish_reason"))
-    if said is None and reason not in _FAILED:
+    if said is None or text_of(end.get("finish_reason")) in _FAILED:
         return None
-    return ProviderError(type=text_of(end.get("error_type")) or reason or "error", message=said)
+    return ProviderError(type=text_of(end.get("error_type")) or "error", message=said)
 
 
 def _meters_in(answer: Answer) -> dict[str, JSON]:
