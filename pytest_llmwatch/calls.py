@@ -13,6 +13,11 @@ JSON = None | bool | int | float | str | list["JSON"] | dict[str, "JSON"]
 FinishReason = Literal["stop", "length", "content_filter", "tool_call", "error"]
 Role = Literal["system", "user", "assistant", "tool"]
 COUNTING = "count_tokens"
+EXECUTING = "execute_tool"
+# What a protocol between agents and tools says beside the calls themselves.
+PROTOCOL = "protocol"
+# No model runs for these: they use no tokens, and there is nothing to price.
+WITHOUT_MODEL = frozenset({COUNTING, EXECUTING, PROTOCOL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +125,9 @@ class ModelCall:
             `batch`, `inference_geo`, `cache_write_1h_tokens`, `input_audio_tokens`, `output_audio_tokens`,
             `web_search_requests`, `total_tokens`, `billed_input_tokens` and `billed_output_tokens` (where the bill
             counts fewer than the model read), and in `other_charges` the names of what else costs money.
+        provider_facts: What the provider says of its own work, in headers and bodies, as far as it does: `request_id`,
+            `server_latency_ms`, `queue_time_ms`, `load_time_ms`, `prompt_time_ms`, `completion_time_ms`,
+            `time_to_first_token_ms`, `retry_after_ms`, `rate_limit_remaining_requests` and its kin.
     """
 
     operation_name: str = "unknown"
@@ -144,6 +152,7 @@ class ModelCall:
     cost_reason: str | None = None
     price_source: str | None = None
     billing: dict[str, JSON] = field(default_factory=dict)
+    provider_facts: dict[str, JSON] = field(default_factory=dict)
 
     @property
     def output_text(self) -> str:

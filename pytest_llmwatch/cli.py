@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE has ended
 
@@ -52,6 +53,16 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="one JSON object a line for every recorded exchange")
     show.add_argument("--full", action="store_true", help="do not fold long texts")
     show.set_defaults(run=_show)
+
+    cost = commands.add_parser("cost", help="what recordings cost: by test, model and provider, and what has no price")
+    cost.add_argument(
+        "cassettes", nargs="*", metavar="CASSETTE", help="a cassette or a folder; without one, every cassettes folder"
+    )
+    cost.add_argument("--json", action="store_true", help="one JSON object a line for every sum")
+    cost.add_argument(
+        "--at", type=_day, metavar="DAY", help="the prices of that day, such as today or 2026-01-31, not those paid"
+    )
+    cost.set_defaults(run=_cost)
 
     lint = commands.add_parser(
         "lint", help="secrets, unreadable files, cassettes that no test uses; collects the tests, runs none"
@@ -109,6 +120,40 @@ def _show(options: argparse.Namespace) -> int:
         colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
         lines = show.pages(decode, price, width=width, colour=colour, folded=not options.full)
     return show.show(options.cassettes, lines, out=sys.stdout, warn=_warn)
+
+
+def _day(text: str) -> datetime:
+    from datetime import UTC, datetime
+
+    if text == "today":
+        return datetime.now(UTC)
+    try:
+        given = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither today nor a day such as 2026-01-31") from None
+    return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _cost(options: argparse.Namespace) -> int:
+    from .commands.cost import cost
+    from .commands.prices import installed_prices, pricer, project_prices
+    from .commands.third_parties import decoder, installed_formats
+    from .errors import SettingError
+
+    try:
+        price = pricer(project_prices(), installed_prices(_warn), day=options.at)
+    except SettingError as error:
+        _warn(str(error))
+        return 1
+    return cost(
+        options.cassettes,
+        decoder(installed_formats(_warn)),
+        price,
+        out=sys.stdout,
+        warn=_warn,
+        as_json=options.json,
+        day=options.at and f"{options.at:%Y-%m-%d}",
+    )
 
 
 def _lint(options: argparse.Namespace) -> int:

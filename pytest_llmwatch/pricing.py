@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from .calls import COUNTING, ModelCall, Usage
+from .calls import WITHOUT_MODEL, ModelCall, Usage
 from .own_prices import NO_PRICES, Price, PriceTable, own_price_of, rounded
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def cost_of(
     """
     if call.cost is not None:
         return Price(cost=call.cost, source="provider")
-    if call.operation_name == COUNTING or (call.operation_name, call.provider_name) in _FREE:
+    if call.operation_name in WITHOUT_MODEL or (call.operation_name, call.provider_name) in _FREE:
         return Price(cost=Decimal(0), source="free of charge")
     call = _as_billed(call)
     try:

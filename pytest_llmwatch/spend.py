@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
-from .calls import COUNTING, ModelCall, Usage
+from .calls import WITHOUT_MODEL, ModelCall, Usage
 
 T = TypeVar("T", int, float, Decimal)
 
@@ -86,8 +86,8 @@ def spend_of(calls: Iterable[ModelCall]) -> Spend:
     listed = tuple(calls)
     attempts = [attempt for call in listed for attempt in call.attempts]
     names = [item.name for item in fields(Usage)]
-    # To count tokens is to use none.
-    using = [call for call in listed if call.operation_name != COUNTING]
+    # To count tokens is to use none, and so is to run a tool.
+    using = [call for call in listed if call.operation_name not in WITHOUT_MODEL]
     return Spend(
         calls=len(listed),
         retries=len(attempts),

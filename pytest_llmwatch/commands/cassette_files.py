@@ -57,6 +57,19 @@ def files_at(argument: str) -> list[CassetteFile]:
     return found
 
 
+def files_of_project(root: Path) -> Iterator[CassetteFile]:
+    """The cassettes in every cassettes folder below the root of a project, named from here; no pending recordings."""
+    for each in yaml_files_below(root):
+        is_kept = is_in_cassettes(each, root) and not each.name.endswith(store.PENDING)
+        if is_kept and is_in_layout_or_cassette(each):
+            yield CassetteFile(name=os.path.relpath(each), path=each, asked=False)
+
+
+def is_in_cassettes(path: Path, below: Path) -> bool:
+    """Whether a file below a folder is in a folder called `cassettes`, or the folder is in one."""
+    return FOLDER in path.relative_to(below).parts[:-1] or FOLDER in below.absolute().parts
+
+
 def yaml_files_below(folder: Path) -> Iterator[Path]:
     """Every YAML file below a folder, without hidden folders, virtual environments and packages of others."""
     for place, folders, names in os.walk(folder):

@@ -21,7 +21,15 @@ from pytest_llmwatch.readings import reading_of
 from pytest_llmwatch.redaction import findings_in
 from pytest_llmwatch.unused import fingerprint_of
 
-from .cassette_files import FOLDER, CassetteFile, is_in_layout, looks_like_cassette, text_of, yaml_files_below
+from .cassette_files import (
+    FOLDER,
+    CassetteFile,
+    is_in_cassettes,
+    is_in_layout,
+    looks_like_cassette,
+    text_of,
+    yaml_files_below,
+)
 from .collection import collect
 from .third_parties import decoder, installed_formats
 
@@ -105,18 +113,14 @@ def _files_at(argument: str) -> list[CassetteFile]:
     path = Path(argument)
     if not path.is_dir():
         return [CassetteFile(name=argument, path=path)]
-    below = (each for each in yaml_files_below(path) if _is_in_cassettes(each, path) or looks_like_cassette(each))
+    below = (each for each in yaml_files_below(path) if is_in_cassettes(each, path) or looks_like_cassette(each))
     return [CassetteFile(name=os.path.join(argument, each.relative_to(path)), path=each, asked=False) for each in below]  # noqa: PTH118 - keeps `./`
 
 
 def _files_of_project(root: Path) -> Iterator[CassetteFile]:
     for each in yaml_files_below(root):
-        if _is_in_cassettes(each, root):
+        if is_in_cassettes(each, root):
             yield CassetteFile(name=os.path.relpath(each), path=each, asked=False)
-
-
-def _is_in_cassettes(path: Path, below: Path) -> bool:
-    return FOLDER in path.relative_to(below).parts[:-1] or FOLDER in below.absolute().parts
 
 
 def _found_in(file: CassetteFile, collection: Collection, decode: Callable[[Exchange], ModelCall]) -> Iterator[Found]:

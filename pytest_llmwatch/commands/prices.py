@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import configparser
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
-from pytest_llmwatch.pricing import date_of, price_of
+from pytest_llmwatch.pricing import cost_of, date_of, price_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,16 +42,23 @@ INI_FILES = (
 )
 
 
-def pricer(own: PriceTable, sources: Sequence[Source]) -> Callable[[ModelCall, Exchange], Price]:
-    """Price a call by the first of these that knows it, else as built in; the provider's own figure goes first."""
+def pricer(
+    own: PriceTable, sources: Sequence[Source], *, day: datetime | None = None
+) -> Callable[[ModelCall, Exchange], Price]:
+    """Price a call by the first of these that knows it, else as built in; the provider's own figure goes first.
+
+    With a `day`, every call is priced as if it had been made then: what was paid for it does not count.
+    """
 
     def price(call: ModelCall, exchange: Exchange) -> Price:
+        if day is not None:
+            call = replace(call, cost=None)
         if call.cost is None:
-            at = date_of(exchange)
+            at = day or date_of(exchange)
             found = next((cost for source in sources if (cost := source(call, at)) is not None), None)
             if found is not None:
                 return Price(cost=rounded(found), source="pytest_llmwatch_price")
-        return price_of(call, exchange, own)
+        return price_of(call, exchange, own) if day is None else cost_of(call, at=day, own=own)
 
     return price
 
@@ -61,15 +69,34 @@ def project_prices(folder: Path | None = None) -> PriceTable:
     Raises:
         SettingError: a line makes no sense, or the file cannot be read.
     """
-    start = (folder or Path.cwd()).resolve()
+    found = _settings(folder or Path.cwd())
+    if found is None:
+        return NO_PRICES
+    given = found[1].get(SETTING, "")
+    return price_table(given if isinstance(given, list) else str(given).splitlines())
+
+
+def rootdir(folder: Path | None = None) -> Path:
+    """Where the ini file is that pytest would take from this folder; the folder itself where there is none.
+
+    Raises:
+        SettingError: the file cannot be read.
+    """
+    start = folder or Path.cwd()
+    found = _settings(start)
+    return found[0] if found else start.resolve()
+
+
+def _settings(start: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The folder of the ini file, and what it sets."""
+    start = start.resolve()
     for place in (start, *start.parents):
         for name, section in INI_FILES:
             path = place / name
             held = _section_of(path, section) if path.is_file() else None
             if held is not None:
-                given = held.get(SETTING, "")
-                return price_table(given if isinstance(given, list) else str(given).splitlines())
-    return NO_PRICES
+                return place, held
+    return None
 
 
 def _section_of(path: Path, section: tuple[str, ...]) -> dict[str, Any] | None:

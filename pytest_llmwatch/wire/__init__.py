@@ -10,6 +10,7 @@ from pytest_llmwatch.calls import ModelCall
 from pytest_llmwatch.errors import UndecodableExchange
 
 from .hosts import provider_of
+from .provider_facts import facts_in_headers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +32,8 @@ class Format(Protocol):
 def formats() -> tuple[Format, ...]:
     """The built-in formats, in the order in which they are asked."""
     from . import (
+        a2a,
+        a2a,
         anthropic_batches,
         anthropic_complete,
         anthropic_count_tokens,
@@ -45,7 +48,10 @@ def formats() -> tuple[Format, ...]:
         gemini_count_tokens,
         gemini_embeddings,
         gemini_interactions,
+        huggingface,
         in_process,
+        mcp,
+        ollama,
         openai_batches,
         openai_chat,
         openai_completions,
@@ -56,6 +62,7 @@ def formats() -> tuple[Format, ...]:
         openai_responses,
         openai_speech,
         openai_transcriptions,
+        replicate,
         rerank,
         vertex_predict,
     )
@@ -67,23 +74,30 @@ def formats() -> tuple[Format, ...]:
     anthropic = (anthropic_messages, anthropic_count_tokens, anthropic_complete, anthropic_batches)
     google = (gemini, gemini_count_tokens, gemini_embeddings, gemini_interactions, vertex_predict)
     bedrock = (bedrock_converse, bedrock_invoke, bedrock_count_tokens)
-    return (*cohere, *openai, *media, *anthropic, *google, *bedrock, rerank, in_process)
+    others = (ollama, huggingface, replicate, mcp, a2a, rerank, in_process)
+    return (*cohere, *openai, *media, *anthropic, *google, *bedrock, rerank, ollama, replicate, mcp, a2a, in_process)
 
 
 # Where a format does not name its own.
 VOLATILE = frozenset({"id", "created", "created_at", "request_id", "responseId", "system_fingerprint"})
 
 
+@functools.lru_cache(maxsize=16)  # routed, keyed, read and written, a request is asked about several times in a row
+def claiming(request: Request) -> Format | None:
+    """The built-in format that a request speaks."""
+    return next((each for each in formats() if each.claims(request)), None)
+
+
 def volatile_of(request: Request) -> tuple[frozenset[str], frozenset[str]]:
     """The fields of a request and of its response that no two recordings of the same answer share."""
-    claiming = next((each for each in formats() if each.claims(request)), None)
-    return getattr(claiming, "VOLATILE_REQUEST", frozenset()), getattr(claiming, "VOLATILE", VOLATILE)
+    spoken = claiming(request)
+    return getattr(spoken, "VOLATILE_REQUEST", frozenset()), getattr(spoken, "VOLATILE", VOLATILE)
 
 
 def decode(exchange: Exchange) -> ModelCall:
     """The call in an exchange, by the first format that claims it, with its provider and its times."""
-    claiming = next((each for each in formats() if each.claims(exchange.request)), None)
-    call = claiming.decode(exchange) if claiming else ModelCall()
+    spoken = claiming(exchange.request)
+    call = spoken.decode(exchange) if spoken else ModelCall()
     return with_facts(call, exchange)
 
 
@@ -98,6 +112,7 @@ def read(exchange: Exchange, decode: Callable[[Exchange], ModelCall] = decode) -
 def with_facts(call: ModelCall, exchange: Exchange) -> ModelCall:
     """The call with what no body says: who served it, how long it took, and why the transfer ended early."""
     failure = exchange.failure
+    headers = exchange.response.headers if exchange.response else ()
     return replace(
         call,
         provider_name=call.provider_name or provider_of(exchange.request.uri),
@@ -105,4 +120,5 @@ def with_facts(call: ModelCall, exchange: Exchange) -> ModelCall:
         error_message=call.error_message or (failure.message or None if failure else None),
         latency=exchange.duration,
         time_to_first_chunk=exchange.time_to_first_chunk,
+        provider_facts=facts_in_headers(headers) | call.provider_facts,
     )

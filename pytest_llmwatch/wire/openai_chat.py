@@ -19,6 +19,7 @@ from .openai_messages import answer_of, message_of, tools_of, whole_message
 from .openai_usage import billing_of, usage_in, usage_of
 from .provider_costs import cost_of
 from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
+from .provider_facts import facts_in_body
 from .reading import first_text, int_of, json_of, object_from, object_of, objects_of, text_of
 
 if TYPE_CHECKING:
@@ -26,10 +27,17 @@ if TYPE_CHECKING:
 
     from pytest_llmwatch.exchange import Exchange, Request, Response
 
-# Writer's path is /v1/chat; Databricks serves a model at its own address.
-_PATH = re.compile(r"(/chat/completions|/v1/chat|/serving-endpoints/[^/]+/invocations)/?$")
-_MODEL_IN_PATH = re.compile(r"/(?:deployments|serving-endpoints)/([^/]+)/(?:chat/completions|invocations)")
-_NOT_PARAMETERS = frozenset({"model", "messages", "tools", "functions"})
+# Writer's path is /v1/chat, watsonx has two, Mistral and MiniMax one more; Databricks and SageMaker serve a model at its
+# own address.
+_PATH = re.compile(
+    r"(/chat/completions|/agents/completions|/v1/chat|/text/chat(_stream)?|/text/chatcompletion_v2"
+    r"|/(serving-)?endpoints/[^/]+/invocations)/?$"
+)
+_MODEL_IN_PATH = re.compile(
+    r"/(?:deployments|endpoints|serving-endpoints)/([^/]+)/(?:chat/completions|invocations|text/chat)"
+)
+_NO_MODEL = frozenset({"openapi"})  # the endpoint of Vertex for all models
+_NOT_PARAMETERS = frozenset({"model", "model_id", "messages", "tools", "functions"})
 _FINISH_REASONS: dict[str | None, FinishReason] = {
     "stop": "stop",
     "length": "length",
@@ -39,8 +47,24 @@ _FINISH_REASONS: dict[str | None, FinishReason] = {
     "function_call": "tool_call",
     "error": "error",
 }
-# What no two recordings of the same answer share.
-VOLATILE = frozenset({"id", "created", "system_fingerprint", "choices[*].message.tool_calls[*].id", "x_groq.id"})
+# What no two recordings of the same answer share; in a stream's events places in lists are left out.
+_TIMES = ("queue_time", "prompt_time", "completion_time", "total_time")
+_VOLATILE_IN_MESSAGE = (
+    "tool_calls[*].id",
+    # Google's, in either place.
+    *(f"{place}extra_content.google.thought_signature" for place in ("", "tool_calls[*].")),
+    *(f"{place}thought_signature" for place in ("", "tool_calls[*].")),
+    *(f"reasoning_details[*].{name}" for name in ("id", "data", "signature")),
+)
+VOLATILE = frozenset(
+    {
+        *("id", "created", "system_fingerprint", "request_id", "x_groq.id"),
+        *(f"{place}.{name}" for place in ("usage", "x_groq.usage", "time_info") for name in _TIMES),
+        "time_info.created",
+        *(f"choices[*].message.{name}" for name in _VOLATILE_IN_MESSAGE),
+        *(f"choices.delta.{name.replace('[*]', '')}" for name in _VOLATILE_IN_MESSAGE),
+    }
+)
 VOLATILE_REQUEST = frozenset({"messages[*].tool_calls[*].id", "messages[*].tool_call_id"})
 
 
@@ -64,7 +88,7 @@ def decode(exchange: Exchange) -> ModelCall:
     error = answer.error or ProviderError()
     return ModelCall(
         operation_name="chat",
-        request_model=text_of(asked.get("model")) or _model_in_path(request),
+        request_model=first_text([asked], "model") or first_text([asked], "model_id") or _model_in_path(request),
         response_model=answer.model,
         response_id=answer.id,
         streaming=answer.is_stream,
@@ -79,6 +103,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_message=error.message,
         cost=answer.cost,
         billing=answer.billing,
+        provider_facts=answer.facts,
     )
 
 
@@ -88,7 +113,7 @@ def _path_of(request: Request) -> str:
 
 def _model_in_path(request: Request) -> str | None:
     found = _MODEL_IN_PATH.search(_path_of(request))
-    return unquote(found[1]) if found else None
+    return unquote(found[1]) if found and found[1] not in _NO_MODEL else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +128,7 @@ class _Answer:
     usage: Usage = field(default_factory=Usage)
     cost: Decimal | None = None
     billing: dict[str, JSON] = field(default_factory=dict)
+    facts: dict[str, JSON] = field(default_factory=dict)
     error: ProviderError | None = None
 
 
@@ -177,12 +203,14 @@ def _answer_from(chunks: list[dict[str, JSON]], *, is_stream: bool, error: Provi
         is_stream=is_stream,
         id=first_text(chunks, "id"),
         # Azure's first chunk has an empty one.
-        model=first_text(chunks, "model"),
+        model=first_text(chunks, "model") or first_text(chunks, "model_id"),
         messages=tuple(choice.message(is_stream=is_stream) for choice in choices),
         finish_reasons=tuple(choice.finish_reason for choice in choices),
         usage=usage_of(usage),
-        cost=cost_of(usage),
+        cost=cost_of(usage, gateway=_gateway_of(choices)),
         billing=billing_of(usage, tier=first_text(chunks, "service_tier")),
+        # Groq and SambaNova; Cerebras; llama.cpp.
+        facts=facts_in_body(usage, *(chunk.get(name) for name in ("time_info", "timings") for chunk in chunks)),
         error=error and ProviderError(type=error.type or "error", message=error.message),
     )
 
@@ -211,9 +239,21 @@ def _grouped(chunks: list[dict[str, JSON]], *, is_stream: bool) -> list[_Choice]
         for place, choice in enumerate(objects_of(chunk.get("choices"))):
             index = int_of(choice.get("index"))
             grown = found.setdefault(place if index is None else index, _Choice())
-            grown.pieces.append(next((object_of(choice[name]) for name in names if choice.get(name)), {}))
+            pieces = next((object_of(choice[name]) for name in names if choice.get(name)), None)
+            grown.pieces += [pieces] if pieces is not None else _said_in(choice)
             grown.finish_reason = _finish_reason_of(choice) or grown.finish_reason
     return [found[index] for index in sorted(found)]
+
+
+def _said_in(choice: dict[str, JSON]) -> list[dict[str, JSON]]:
+    """What the model said where Mistral ran tools in between: a list of messages, of which the tools' are not its own."""
+    return [message for message in objects_of(choice.get("messages")) if message.get("role") != "tool"]
+
+
+def _gateway_of(choices: list[_Choice]) -> dict[str, JSON]:
+    """What Vercel's gateway says of a call."""
+    held = (object_of(piece.get("provider_metadata")) for choice in choices for piece in reversed(choice.pieces))
+    return next((found for each in held if (found := object_of(each.get("gateway")))), {})
 
 
 def _finish_reason_of(choice: dict[str, JSON]) -> str | None:

@@ -49,6 +49,8 @@ VOLATILE = frozenset(
         *("response.id", "response.created_at", "response.completed_at", "response.previous_response_id"),
         *("response.conversation.id", "response.output.id", "response.output.call_id", "response.output.container_id"),
         "response.output.encrypted_content",
+        # xAI's.
+        *("metadata.system_fingerprint", "response.metadata.system_fingerprint"),
     }
 )
 VOLATILE_REQUEST = frozenset(

@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 _XAI_TICKS_PER_DOLLAR = Decimal(10) ** 10
 
 
-def cost_of(usage: dict[str, JSON]) -> Decimal | None:
-    """US dollars in a `usage`; `None` where it names none, or not all of them."""
+def cost_of(usage: dict[str, JSON], *, gateway: dict[str, JSON] | None = None) -> Decimal | None:
+    """US dollars in a `usage`, or in what a gateway adds to it; `None` where it names none, or not all of them."""
     # xAI models on other hosts send zero ticks, which says nothing: https://docs.x.ai/developers/cost-tracking
     if ticks := money_of(usage.get("cost_in_usd_ticks")):
         return ticks / _XAI_TICKS_PER_DOLLAR
     cost = usage.get("cost")
     charged = money_of(object_of(cost).get("total_cost") if isinstance(cost, dict) else cost)
+    if charged is None:
+        # DeepInfra; Vercel.
+        charged = money_of(usage.get("estimated_cost"))
+        charged = money_of((gateway or {}).get("cost")) if charged is None else charged
     if usage.get("is_byok") is not True:
         return charged
     # With a key of one's own, OpenRouter's `cost` is its fee; the provider's bill comes on top.

@@ -62,7 +62,7 @@ def error_of_status(status: int, body: bytes) -> ProviderError:
 
 
 def _name_of(error: dict[str, JSON]) -> str | None:
-    names = (error.get("type"), error.get("code"))
+    names = (error.get("type"), error.get("code"), error.get("error_type"))
     return next((str(name) for name in names if text_of(name) or int_of(name) is not None), None)
 
 

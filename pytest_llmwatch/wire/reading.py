@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 # Deeper values are refused at the door, so that nobody behind it (a hash, a diff, `==`) runs out of stack.
 _DEEPEST = 200
+# `json.loads` makes a new one at every call that says something about constants.
+_DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 
 
 def json_of(source: bytes | str) -> JSON:
     """The JSON value of a text; raises `ValueError` and nothing else. `NaN` and `Infinity` are read as null."""
     text = source if isinstance(source, str) else source.decode("utf-8-sig", errors="replace")
     try:
-        value: JSON = json.loads(text, parse_constant=lambda _: None)
+        value: JSON = _DECODER.decode(text)
     except RecursionError:
         raise ValueError("JSON nested too deeply") from None
     if text.count("[") + text.count("{") > _DEEPEST and _is_too_deep(value):
