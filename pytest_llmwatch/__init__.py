@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .errors import (
         ConnectionNotAllowed,
         LLMWatchError,
+        MissingExtra,
         ReplayRefusal,
         RequestNotRecorded,
         SettingError,
@@ -28,14 +29,30 @@ if TYPE_CHECKING:
         UnrecordableCall,
     )
     from .exchange import Exchange, Request, Response, TransferFailure
+    from .expectations.composing import all_of, any_of, not_
+    from .expectations.expectation import Expectation
+    from .expectations.finishing import finish_reason
+    from .expectations.json_likeness import json_like
+    from .expectations.json_schemas import json_of
+    from .expectations.languages import language
+    from .expectations.leaks import no_leak_of, no_pii
+    from .expectations.lengths import length
+    from .expectations.manners import no_preamble, not_refusal
+    from .expectations.markup import html_of, markdown_of, xml_of
+    from .expectations.meaning import same_facts_as, similar_to
+    from .expectations.programs import python_code, sql_of
+    from .expectations.texts import containing, containing_any, equal_to, matching, one_of, starting_with
+    from .expectations.verdicts import Verdict
 
 __all__ = [
     "Attempt",
     "ConnectionNotAllowed",
     "Exchange",
+    "Expectation",
     "LLMWatchError",
     "MediaPart",
     "Message",
+    "MissingExtra",
     "ModelCall",
     "ReasoningPart",
     "ReplayRefusal",
@@ -52,13 +69,63 @@ __all__ = [
     "UnreadableCassette",
     "UnrecordableCall",
     "Usage",
+    "Verdict",
+    "all_of",
+    "any_of",
+    "containing",
+    "containing_any",
+    "equal_to",
+    "finish_reason",
+    "html_of",
+    "json_like",
+    "json_of",
+    "language",
+    "length",
+    "markdown_of",
+    "matching",
+    "no_leak_of",
+    "no_pii",
+    "no_preamble",
+    "not_",
+    "not_refusal",
+    "one_of",
+    "python_code",
+    "same_facts_as",
+    "similar_to",
+    "sql_of",
+    "starting_with",
+    "xml_of",
 ]
+
+
+# Where the expectations live, each in a module that is imported when one of its names is asked for.
+_EXPECTATIONS = {
+    "composing": ("all_of", "any_of", "not_"),
+    "expectation": ("Expectation",),
+    "finishing": ("finish_reason",),
+    "json_likeness": ("json_like",),
+    "json_schemas": ("json_of",),
+    "languages": ("language",),
+    "leaks": ("no_leak_of", "no_pii"),
+    "lengths": ("length",),
+    "manners": ("no_preamble", "not_refusal"),
+    "markup": ("html_of", "markdown_of", "xml_of"),
+    "meaning": ("same_facts_as", "similar_to"),
+    "programs": ("python_code", "sql_of"),
+    "texts": ("containing", "containing_any", "equal_to", "matching", "one_of", "starting_with"),
+    "verdicts": ("Verdict",),
+}
 
 
 def __getattr__(name: str) -> object:
     """Import a public name when it is asked for: a run that uses nothing of ours pays for nothing."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    for module, names in _EXPECTATIONS.items():
+        if name in names:
+            from importlib import import_module
+
+            return getattr(import_module(f".expectations.{module}", __name__), name)
     from . import calls, errors, exchange
 
-    return next(getattr(module, name) for module in (calls, errors, exchange) if name in module.__dict__)
+    return next(getattr(home, name) for home in (calls, errors, exchange) if name in home.__dict__)

@@ -5,6 +5,7 @@ LLMWatchError(Exception)
 ├── UnreadableCassette      a file is cut short, foreign or hostile
 ├── UnwritableCassette      a recording could not be kept where it belongs
 ├── SettingError            an option, ini value or marker argument makes no sense
+├── MissingExtra            an expectation needs a package that is not installed
 └── UnrecordableCall        an in-process call has arguments or an answer that JSON cannot hold
 
 ReplayRefusal(BaseException)
@@ -68,8 +69,12 @@ class UnreadableCassette(LLMWatchError):
         command: str | None = None,
         advice: str | None = None,
     ) -> None:
-        advice = advice or _advice(remedy, path, command)
-        place = f"{path}, line {line}" if line else path
+        from .drift.visible import visible_lines
+
+        # The file may be hostile, and what it says of itself is printed.
+        problem = visible_lines(problem).replace("\n", r"\n")
+        advice = visible_lines(advice or _advice(remedy, path, command))
+        place = visible_lines(f"{path}, line {line}" if line else path)
         # The reason goes first: pytest's short summary shows the beginning of the first line.
         super().__init__(f"{problem[:1].upper()}{problem[1:]}\n  {place}\n{advice}")
         self.path = path
@@ -95,6 +100,19 @@ class UnwritableCassette(LLMWatchError):
 
 class SettingError(LLMWatchError):
     """An option, environment variable, ini value or marker argument that makes no sense."""
+
+
+class MissingExtra(LLMWatchError):
+    """A package is not installed that only one extra of ours brings.
+
+    Attributes:
+        extra: The extra (`semantic`, `sql`).
+    """
+
+    def __init__(self, problem: str, *, extra: str, otherwise: str = "") -> None:
+        lines = [problem, f"To install it: pip install 'pytest-llmwatch[{extra}]'", otherwise]
+        super().__init__("\n".join(filter(None, lines)))
+        self.extra = extra
 
 
 class UnrecordableCall(LLMWatchError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from .write_policy import Mode
 if TYPE_CHECKING:
     from collections.abc import Generator
     from decimal import Decimal
+    from pathlib import Path
 
     from _pytest.terminal import TerminalReporter
 
@@ -71,12 +73,24 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[MODE] = settings.mode_of(config)
         config.stash[GUARDED] = settings.guard_of(config)
+        _tell_expectations(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
     if "LLMWATCH_COLLECT_TO" in os.environ:
         from .collected import take_note
 
         take_note(config)
+
+
+def _tell_expectations(config: pytest.Config) -> None:
+    """Tell them what no test tells: the default of `similar_to`, and a folder that outlives the run."""
+    from .expectations.surroundings import enter
+
+    def folder() -> Path | None:
+        cache = getattr(config, "cache", None)  # none under `-p no:cacheprovider`
+        return None if cache is None else cache.mkdir("llmwatch-embeddings")
+
+    config.add_cleanup(enter(settings.similarity_of(config), folder))
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -191,6 +205,17 @@ def pytest_runtest_makereport(
         # No recording came into being: a setting or the cassette is at fault, and a traceback says nothing more.
         report.longrepr = page_of(call.excinfo.value, []) or report.longrepr
     return report
+
+
+def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, right: object) -> list[str] | None:
+    """Explain a comparison with an expectation, which judges again."""
+    # Nobody can have compared with one that was never imported.
+    if "pytest_llmwatch.expectations.expectation" not in sys.modules:
+        return None
+    from .reports.expectation_page import page_of
+
+    in_full = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2
+    return page_of(op, left, right, in_full=in_full)
 
 
 class Collector:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .write_policy import Mode
 
 Guarded = Literal["used", "all", "off"]
+SIMILARITIES = ("embedding", "lexical")
 GUARDED: tuple[Guarded, ...] = ("used", "all", "off")
 MODES: dict[str, Mode] = {
     **dict.fromkeys(("", "0", "false", "no", "none", "off", "replay"), "replay"),
@@ -89,6 +90,11 @@ SETTINGS: dict[str, Setting] = {
         default=[],
         help="regular expressions of what is no secret although it looks like one; what they match stays",
     ),
+    "similarity": Setting(
+        ini="llm_similarity",
+        default="embedding",
+        help="what `similar_to` compares by where a test does not say: `embedding` or `lexical`",
+    ),
     "prices": Setting(
         ini="llm_prices",
         ini_type="linelist",
@@ -118,6 +124,18 @@ def setting_of(name: str, config: pytest.Config, *, environ: Mapping[str, str], 
 def _is_foreign(config: pytest.Config, option: str) -> bool:
     """Whether `--llm-record` belongs to pytest-mockllm here, which claims it too."""
     return option == "llm_record" and config.pluginmanager.has_plugin("mockllm")
+
+
+def similarity_of(config: pytest.Config) -> str:
+    """What `similar_to` compares by where a test does not say.
+
+    Raises:
+        SettingError: it is no backend of ours; a function can only be given in the test.
+    """
+    value = str(setting_of("similarity", config, environ=os.environ, marker={})).strip().lower()
+    if value not in SIMILARITIES:
+        raise SettingError(f"{value!r} is no similarity; use embedding or lexical (llm_similarity)")
+    return value
 
 
 def mode_of(config: pytest.Config) -> Mode:

@@ -1,5 +1,9 @@
-"""The code in the documents: every Python block is valid, and those marked `run` work as they stand."""
+"""The code in the documents: every Python block is valid, those marked `run` work as they stand.
 
+A block marked `fails` ends with an assert that fails, and the `text` block behind it is what pytest says about it.
+"""
+
+import ast
 import re
 import runpy
 from dataclasses import dataclass
@@ -7,18 +11,22 @@ from pathlib import Path
 
 import pytest
 
+from pytest_llmwatch.reports.expectation_page import page_of
+
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"^```python(?P<mark>[^\n]*)\n(?P<code>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+SAID = re.compile(r"\s*^```text\n(?P<text>.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """One fenced block of Python; `line` is where its code begins, from 1."""
+    """One fenced block of Python; `line` is where its code begins, from 1; `said` is the text block behind it."""
 
     document: str
     line: int
     mark: str
     code: str
+    said: str | None = None
 
     @property
     def place(self) -> str:
@@ -37,6 +45,7 @@ def blocks_of(text: str, document: str) -> list[Block]:
             line=text.count("\n", 0, match.start("code")) + 1,
             mark=match["mark"].strip(),
             code=match["code"],
+            said=said["text"] if (said := SAID.match(text, match.end())) else None,
         )
         for match in FENCE.finditer(text)
     ]
@@ -64,7 +73,7 @@ def test_blocks_are_found_with_their_line_and_mark():
 def test_a_python_block_is_valid_and_its_mark_is_known(block):
     compile(block.source, block.document, "exec", dont_inherit=True)
 
-    assert block.mark in {"", "run"}
+    assert block.mark in {"", "run", "fails"}
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "run"], ids=lambda block: block.place)
@@ -74,3 +83,19 @@ def test_a_block_marked_run_works_as_it_stands(block, tmp_path, monkeypatch):
     script.write_text(block.source, encoding="utf-8")
 
     runpy.run_path(str(script))
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.mark == "fails"], ids=lambda block: block.place)
+def test_a_block_marked_fails_fails_with_the_text_behind_it(block):
+    *before, last = ast.parse(block.code).body
+    assert isinstance(last, ast.Assert)
+    assert isinstance(last.test, ast.Compare)
+    names = {}
+    exec(compile(ast.Module(before, []), block.document, "exec", dont_inherit=True), names)  # noqa: S102 - our own documents
+    sides = (last.test.left, *last.test.comparators)
+    left, right = (eval(ast.unparse(side), names) for side in sides)  # noqa: S307 - the same
+
+    page = page_of("==", left, right, in_full=False)
+
+    assert left != right
+    assert "assert " + "\n  ".join(page) + "\n" == block.said

@@ -37,6 +37,11 @@ def visible(text: str) -> str:
     return _UNSEEN_OR_BACKSLASH.sub(_escape, text)
 
 
+def visible_lines(text: str) -> str:
+    """The text as safe to print as `visible` text, but its line breaks and backslashes stay: for whole pages."""
+    return "\n".join(_UNSEEN.sub(_escape, line) for line in text.split("\n"))
+
+
 def visible_json(value: JSON) -> str:
     """A JSON value on one line, strings quoted, as safe to print as `visible` text."""
     try:

@@ -37,6 +37,11 @@ def segments(text: str) -> list[str]:
     return _patterns()[0].findall(text)
 
 
+def letters(text: str) -> int:
+    """How many letters a reader counts: an emoji sequence, a letter with its combining marks are one each."""
+    return len(text) if text.isascii() else sum(1 for _ in _patterns()[1].finditer(text))
+
+
 def changed_spans(before: Sequence[Hashable], after: Sequence[Hashable]) -> list[Span]:
     """Where two sequences differ: start and end in the first, start and end in the second.
 

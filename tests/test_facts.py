@@ -1,0 +1,160 @@
+"""Facts of English and Japanese texts: what counts as changed, what is the same said otherwise."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_llmwatch.expectations.facts import changed_facts
+
+ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=())) | st.text(
+    "ab1二万円not No.Aないません。\n\ud83d$5,%:"
+)
+WORDS = "Ann Bob not 40 400 $5 is may must red blue March 2024 返品 できます できません 三 人 。 . the"
+PHRASES = st.lists(st.sampled_from(WORDS.split()), max_size=12).map(" ".join)
+POLICY = "Open the order in your account, choose Return and print the label. Hand the parcel to any post office. "
+NOTICE = "マイページのご注文履歴から「返品」を選び、ラベルを印刷してください。送料は当店が負担いたします。"
+
+
+def certain(reference, text):
+    return [fact for fact in changed_facts(reference, text) if fact.is_certain]
+
+
+@pytest.mark.parametrize(
+    "kind, reference, text, shown",
+    [
+        ("money", "It costs $40.", "It costs $400.", "$40 -> $400"),
+        ("money", "It costs $40.", "It costs €40.", "$40 -> €40"),
+        ("money", "料金は4,000円です。", "料金は40,000円です。", "「4,000円」 → 「40,000円」"),
+        ("money", "売上は12億円です。", "売上は120億円です。", "「12億円」 → 「120億円」"),
+        ("number", "Seven people came.", "Nine people came.", "Seven -> Nine"),
+        ("number", "猫が二匹います。", "猫が三匹います。", "「二」 → 「三」"),
+        ("percentage", "It grew by 10%.", "It grew by 15%.", "10% -> 15%"),
+        ("duration", "Return it within 14 days.", "Return it within 40 days.", "14 days -> 40 days"),
+        ("unit", "Return it within 14 days.", "Return it within 14 weeks.", "14 days -> 14 weeks"),
+        ("unit", "It holds 5 GB.", "It holds 5 MB.", "5 GB -> 5 MB"),
+        ("date", "Due on March 5, 2024.", "Due on 2024-03-06.", "March 5, 2024 -> 2024-03-06"),
+        ("date", "令和6年3月5日まで", "令和6年4月5日まで", "「令和6年3月5日」 → 「令和6年4月5日」"),
+        ("time", "It opens at 9 am.", "It opens at 9 pm.", "9 am -> 9 pm"),
+        ("time", "午前9時に始まる。", "午後9時に始まる。", "「午前9時」 → 「午後9時」"),
+        ("version", "Use Python 3.10.", "Use Python 3.1.", "3.10 -> 3.1"),
+        ("negation", "It is refundable.", "It is not refundable.", "is -> is not"),
+        ("negation", "You can return it.", "You can't return it.", "can -> can't"),
+        ("negation", "It is no longer sold.", "It is sold.", "is no longer -> is"),
+        ("negation", "返品できます。", "返品できません。", "「返品できます」 → 「返品できません」"),
+        ("negation", "返金は可能です。", "返金は不可能です。", "「可能」 → 「不可能」"),
+        ("negation", "対応していない。", "対応している。", "「対応していない」 → 「対応している」"),
+        ("modality", "You must pay.", "You may pay.", "must -> may"),
+        ("modality", "参加しなければならない。", "参加してもよい。", "「なければならない」 → 「てもよい」"),
+        ("opposite", "Prices rise in winter.", "Prices fall in winter.", "rise -> fall"),
+        ("opposite", "The text is censored.", "The text is uncensored.", "censored -> uncensored"),
+        ("opposite", "A red car.", "A blue car.", "red -> blue"),
+        ("opposite", "株価が上昇した。", "株価が下落した。", "「上昇」 → 「下落」"),
+        ("name", "We wrote to Alice today.", "We wrote to Bob today.", "Alice -> Bob"),
+        ("name", "予約は佐藤さんです。", "予約は鈴木さんです。", "「佐藤」 → 「鈴木」"),
+        ("identifier", "Call get_user first.", "Call get_order first.", "get_user -> get_order"),
+        (
+            "identifier",
+            "See https://a.example/x",
+            "See https://a.example/y",
+            "https://a.example/x -> https://a.example/y",
+        ),
+        ("order", "Alice sued Bob.", "Bob sued Alice.", "Alice … Bob -> Bob … Alice"),
+    ],
+)
+def test_a_changed_fact_is_named_as_what_it_is(kind, reference, text, shown):
+    (fact,) = certain(reference, text)
+
+    assert (fact.kind, str(fact)) == (kind, shown)
+
+
+@pytest.mark.parametrize(
+    "reference, text",
+    [
+        ("It costs $1,200.", "It costs 1200 dollars."),
+        ("It costs $1.2 million.", "It costs $1,200,000."),
+        ("Return it within two weeks.", "Return it within 14 days."),
+        ("three hundred people", "300 people"),
+        ("売上は12億円です。", "売上は1,200,000,000円です。"),
+        ("3億5千万円", "350000000円"),
+        ("1万2千円", "12000円"),
+        ("２０％引き", "20%引き"),
+        ("2割引き", "20%引き"),
+        ("猫が二匹います。", "猫が2匹います。"),
+        ("令和6年3月5日", "2024年3月5日"),
+        ("Due on March 5, 2024.", "Due 2024-03-05."),
+        ("It opens at 3 pm.", "It opens at 15:00."),
+        ("午後3時に始まる。", "15時に始まる。"),
+        ("It is not possible.", "It is impossible."),
+        ("He is not fat.", "He is thin."),
+        ("It cannot be returned.", "It can't be returned."),
+        ("Prices rose, then fell.", "Prices grew, then declined."),
+        ("Supreme Court rules today.", "The SC rules today."),
+        ("雨かもしれない。", "雨の可能性がある。"),
+        ("参加しなければならない。", "参加する必要がある。"),
+        ("The Russian army left Kyiv.", "The army of Russia left Kyiv."),
+    ],
+)
+def test_the_same_fact_said_otherwise_has_not_changed(reference, text):
+    assert certain(reference, text) == []
+
+
+def test_a_number_that_also_stands_elsewhere_is_seen_in_its_place():
+    reference = f"Refunds take 14 days, deliveries 30 days. {POLICY}"
+
+    (fact,) = certain(reference, reference.replace("take 14", "take 30"))
+
+    assert str(fact) == "14 -> 30"
+
+
+def test_a_fact_that_is_left_out_is_told_but_contradicts_nothing():
+    (fact,) = changed_facts("Return it within 14 days, at any shop.", "Return it at any shop.")
+
+    assert not fact.is_certain
+    assert (fact.before, fact.after) == ("14 days", None)
+
+
+def test_the_lines_of_both_texts_are_told():
+    (fact,) = certain("Hello.\nIt costs $40.", "Hello.\n\nIt costs $400.")
+
+    assert (fact.before_line, fact.after_line) == (2, 3)
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_no_text_is_too_strange(reference, text):
+    for fact in changed_facts(reference, text):
+        assert str(fact)
+
+
+@given(ANY_TEXT | PHRASES)
+def test_a_text_has_the_facts_of_itself(text):
+    assert changed_facts(text, text) == ()
+
+
+@given(PHRASES, PHRASES)
+@settings(max_examples=300)
+def test_a_contradiction_is_one_from_either_side(reference, text):
+    assert bool(certain(reference, text)) == bool(certain(text, reference))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        (POLICY * 100 + "\n") * 1000,
+        (NOTICE * 70 + "\n") * 1000,
+        POLICY * 100_000,
+        "1" * 10_000_000,
+        "十" * 3_000_000,
+        "A" * 10_000_000,
+        "no " * 3_000_000,
+        "-a" * 5_000_000,
+    ],
+    ids=["English", "Japanese", "one line", "digits", "kanji digits", "capitals", "negations", "flags"],
+)
+def test_ten_megabytes_take_seconds(text):
+    begun = time.process_time()
+
+    changed_facts(text, text[:-200] + " It is not 14 days.")
+
+    assert time.process_time() - begun < 60
