@@ -72,6 +72,7 @@ def test_a_whole_answer_is_read_in_the_words_of_the_conventions():
         finish_reasons=("stop",),
         provider_finish_reasons=("stop",),
         usage=Usage(input_tokens=11, output_tokens=42),
+        provider_facts={"server_latency_ms": 9575.813, "completion_time_ms": 7875.749},
     )
 
 

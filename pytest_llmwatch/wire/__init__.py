@@ -33,7 +33,6 @@ def formats() -> tuple[Format, ...]:
     """The built-in formats, in the order in which they are asked."""
     from . import (
         a2a,
-        a2a,
         anthropic_batches,
         anthropic_complete,
         anthropic_count_tokens,
@@ -41,6 +40,7 @@ def formats() -> tuple[Format, ...]:
         bedrock_converse,
         bedrock_count_tokens,
         bedrock_invoke,
+        cloudflare_run,
         cohere_chat,
         cohere_embed,
         cohere_generate,
@@ -50,7 +50,9 @@ def formats() -> tuple[Format, ...]:
         gemini_interactions,
         huggingface,
         in_process,
+        llama_cpp,
         mcp,
+        mistral_conversations,
         ollama,
         openai_batches,
         openai_chat,
@@ -64,18 +66,21 @@ def formats() -> tuple[Format, ...]:
         openai_transcriptions,
         replicate,
         rerank,
+        snowflake_cortex,
         vertex_predict,
+        watsonx,
     )
 
-    # Before OpenAI's: `/v1/chat` is the path of both.
+    # Before OpenAI's: `/v1/chat` is the path of both, and so is `/embeddings`.
     cohere = (cohere_chat, cohere_embed, cohere_generate)
     openai = (openai_chat, openai_responses, openai_embeddings, openai_completions, openai_count_tokens)
     media = (openai_images, openai_speech, openai_transcriptions, openai_moderations, openai_batches)
     anthropic = (anthropic_messages, anthropic_count_tokens, anthropic_complete, anthropic_batches)
     google = (gemini, gemini_count_tokens, gemini_embeddings, gemini_interactions, vertex_predict)
     bedrock = (bedrock_converse, bedrock_invoke, bedrock_count_tokens)
-    others = (ollama, huggingface, replicate, mcp, a2a, rerank, in_process)
-    return (*cohere, *openai, *media, *anthropic, *google, *bedrock, rerank, ollama, replicate, mcp, a2a, in_process)
+    hosts = (cloudflare_run, snowflake_cortex, mistral_conversations, llama_cpp, ollama, huggingface, replicate)
+    agents = (mcp, a2a)
+    return (*cohere, watsonx, *openai, *media, *anthropic, *google, *bedrock, *hosts, *agents, rerank, in_process)
 
 
 # Where a format does not name its own.

@@ -1,6 +1,6 @@
 """Agents that are asked over the Agent2Agent protocol: messages, the tasks they become, and streams of both.
 
-https://a2a-protocol.org/latest/specification/; the names of before 1.0 (`message/send`) and those since (`SendMessage`).
+https://a2a-protocol.org/latest/specification/; the names of before 1.0 (`message/send`) and since (`SendMessage`).
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ def _parts_of_block(block: dict[str, JSON]) -> Iterator[Part]:
         if name := text_of(block.get("name")):
             yield ToolCallPart(name=name, arguments=block.get("input"), id=text_of(block.get("id")))
     elif kind.endswith("tool_result"):
-        yield ToolResultPart(result=block.get("content"), id=text_of(block.get("tool_use_id")))
+        marked = block.get("is_error") is True or None
+        yield ToolResultPart(result=block.get("content"), id=text_of(block.get("tool_use_id")), is_error=marked)
     elif reference := _reference_of(block):
         yield MediaPart(kind=_MEDIA_KINDS.get(kind, kind), reference=reference)
 

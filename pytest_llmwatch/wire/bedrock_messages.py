@@ -99,7 +99,8 @@ def _parts_of_block(block: dict[str, JSON]) -> Iterator[Part]:
     if name := text_of(call.get("name")):
         yield ToolCallPart(name=name, arguments=call.get("input"), id=text_of(call.get("toolUseId")))
     if result:
-        yield ToolResultPart(result=result.get("content"), id=text_of(result.get("toolUseId")))
+        marked = result.get("status") == "error" or None
+        yield ToolResultPart(result=result.get("content"), id=text_of(result.get("toolUseId")), is_error=marked)
 
 
 def _reference_of(source: dict[str, JSON]) -> str | None:

@@ -6,7 +6,6 @@ https://huggingface.co/docs/inference-providers/providers/hf-inference
 
 from __future__ import annotations
 
-import base64
 import json
 import re
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from pytest_llmwatch.calls import JSON, FinishReason, MediaPart, Message, ModelC
 from .answers import Answer, answer_in, asked_in, path_of
 from .reading import (
     first_text,
-    hash_of_base64,
+    hash_of_bytes,
     int_of,
     json_of,
     list_of,
@@ -86,7 +85,7 @@ def _value_in(response: Response) -> JSON:
     """A list of answers, or a picture or a sound as an object of its own; `None` leaves it to others."""
     kind = (response.header("content-type") or "").partition("/")[0].lower()
     if kind in ("image", "audio", "video"):
-        return [{"medium": kind, "data": base64.b64encode(response.body).decode()}]
+        return [{"medium": kind, "reference": hash_of_bytes(response.body)}]
     try:
         value = json_of(response.body)
     except ValueError:
@@ -98,7 +97,7 @@ def _events_or_object(exchange: Exchange, asked: dict[str, JSON]) -> Answer:
     return answer_in(
         exchange,
         expected="a JSON value with `generated_text`",
-        is_answer=lambda body: "token" in body or any(name in body for name in (*_TEXTS, "labels", "conversation")),
+        is_answer=lambda body: "token" in body or any(name in body for name in (*_TEXTS, "labels")),
         # The last token comes with the whole text.
         is_end=lambda body: text_of(body.get("generated_text")) is not None or bool(body.get("details")),
         streamed=asked.get("stream") is True or path_of(exchange.request).rstrip("/").endswith("/generate_stream"),
@@ -107,10 +106,11 @@ def _events_or_object(exchange: Exchange, asked: dict[str, JSON]) -> Answer:
 
 def _generations_in(answer: Answer, value: JSON) -> list[dict[str, JSON]]:
     """The answers, each with its text and its details; those to several inputs stand in lists of their own."""
+    bodies = [body for body in answer.bodies if any(name in body for name in ("token", "labels", *_TEXTS))]
     if answer.is_stream:
-        return [_joined(answer)] if answer.bodies else []
+        return [_joined(bodies)] if bodies else []
     if not isinstance(value, list):
-        return list(answer.bodies)
+        return bodies
     flat = [item for each in value for item in (list_of(each) or [each])]
     found = [each for each in objects_of(flat) if _text_in(each) is not None or "medium" in each]
     if found or _is_vector(value) or not value:
@@ -118,12 +118,12 @@ def _generations_in(answer: Answer, value: JSON) -> list[dict[str, JSON]]:
     return [{"value": value}]
 
 
-def _joined(answer: Answer) -> dict[str, JSON]:
+def _joined(bodies: list[dict[str, JSON]]) -> dict[str, JSON]:
     """The tokens of a stream; its last event repeats them all, the special ones left out."""
-    tokens = (object_of(body.get("token")) for body in answer.bodies)
+    tokens = (object_of(body.get("token")) for body in bodies)
     pieces = (text for token in tokens if (text := text_of(token.get("text"))) and token.get("special") is not True)
-    text = first_text(answer.bodies, "generated_text") or "".join(pieces)
-    details = next((found for body in reversed(answer.bodies) if (found := object_of(body.get("details")))), {})
+    text = first_text(bodies, "generated_text") or "".join(pieces)
+    details = next((found for body in reversed(bodies) if (found := object_of(body.get("details")))), {})
     return {"generated_text": text, "details": details}
 
 
@@ -142,7 +142,7 @@ def _message_of(generation: dict[str, JSON]) -> Message:
     if (text := _text_in(generation)) is not None:
         return Message(role="assistant", parts=(TextPart(text=well_formed(text)),) if text else ())
     if medium := text_of(generation.get("medium")):
-        reference = hash_of_base64(text_of(generation.get("data")) or "")
+        reference = text_of(generation.get("reference")) or ""
         return Message(role="assistant", parts=(MediaPart(kind=medium, reference=reference),))
     said = generation.get("value", generation)
     return Message(role="assistant", parts=(TextPart(text=json.dumps(said, ensure_ascii=False)),))

@@ -1,4 +1,4 @@
-"""JSON-RPC over HTTP, as MCP and A2A speak it: one request, answered by one object or by events of which one answers it.
+"""JSON-RPC over HTTP, as MCP and A2A speak it: a request, and one object or events that answer it.
 
 https://www.jsonrpc.org/specification
 """

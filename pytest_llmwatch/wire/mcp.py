@@ -31,7 +31,7 @@ def claims(request: Request) -> bool:
 def decode(exchange: Exchange) -> ModelCall:
     """The call in an exchange: the tool with its arguments as the input, what it gave back as the output."""
     asked = params_of(asked_in(exchange, expected=f"a JSON-RPC object that calls `{_METHOD}`"))
-    answer = rpc_answer_in(exchange, is_end=lambda result: True)
+    answer = rpc_answer_in(exchange, is_end=lambda _: True)
     result = next(iter(results_in(answer)), None)
     name = text_of(asked.get("name")) or ""
     has_failed = result is not None and result.get("isError") is True and answer.error is None

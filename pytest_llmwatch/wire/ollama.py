@@ -6,7 +6,6 @@ https://docs.ollama.com/api
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch.calls import (
@@ -23,17 +22,16 @@ from pytest_llmwatch.calls import (
     Usage,
 )
 
-from .answers import Answer, answer_in, asked_in, failure_of, path_of
-from .json_lines import objects_in_lines
+from .answers import asked_in, path_of
+from .json_lines import answer_in_lines
 from .openai_messages import tools_of
-from .provider_errors import error_in
+from .provider_facts import nanoseconds
 from .reading import (
     first_text,
     hash_of_base64,
     int_of,
     list_of,
     media_reference,
-    object_from,
     object_of,
     objects_of,
     text_of,
@@ -43,7 +41,7 @@ from .reading import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_llmwatch.exchange import Exchange, Request, Response
+    from pytest_llmwatch.exchange import Exchange, Request
 
 _PATH = re.compile(r"/api/(chat|generate|embed|embeddings)/?$")
 _NEEDED = {"chat": b'"messages"', "generate": b'"model"', "embed": b'"input"', "embeddings": b'"prompt"'}
@@ -56,6 +54,12 @@ _CONTENT = {
 }
 # `load` and `unload` say that a model came into memory, or left it: nothing was asked.
 _FINISH_REASONS: dict[str | None, FinishReason] = {"stop": "stop", "length": "length", "tool_calls": "tool_call"}
+_TIMES = (
+    ("total_duration", "server_latency_ms"),
+    ("load_duration", "load_time_ms"),
+    ("prompt_eval_duration", "prompt_time_ms"),
+    ("eval_duration", "completion_time_ms"),
+)
 # What no two recordings of the same answer share.
 VOLATILE = frozenset(
     {
@@ -82,7 +86,13 @@ def decode(exchange: Exchange) -> ModelCall:
     asked = asked_in(exchange, expected="a JSON object with `model`")
     # A stream is what comes where nobody asked for anything else.
     is_stream_wanted = kind in _OPERATIONS and asked.get("stream") is not False
-    answer = _answer_in(exchange, streamed=is_stream_wanted)
+    answer = answer_in_lines(
+        exchange,
+        expected="a JSON object with `done` or `embeddings`",
+        is_answer=_is_answer,
+        is_end=lambda body: body.get("done") is True,
+        streamed=is_stream_wanted,
+    )
     pieces = [body for body in answer.bodies if "message" in body or "response" in body or "done" in body]
     is_answered = bool(pieces) and kind in _OPERATIONS
     reason = first_text(reversed(pieces), "done_reason")
@@ -104,37 +114,8 @@ def decode(exchange: Exchange) -> ModelCall:
         ),
         error_type=answer.error_type,
         error_message=answer.error_message,
+        provider_facts={name: fact for body in answer.bodies for name, fact in nanoseconds(body, _TIMES).items()},
     )
-
-
-def _answer_in(exchange: Exchange, *, streamed: bool) -> Answer:
-    response = exchange.response
-    if response is not None and 200 <= response.status < 300:
-        lines = _lines_in(response, streamed=streamed)
-        if lines:
-            error = next((error for line in lines if (error := error_in(line))), None)
-            is_whole = any(line.get("done") is True for line in lines)
-            return Answer(
-                is_stream=True, bodies=tuple(lines), error=error or (None if is_whole else failure_of(exchange))
-            )
-    answer = answer_in(
-        exchange, expected="a JSON object with `done` or `embeddings`", is_answer=_is_answer, streamed=streamed
-    )
-    # The first line of a stream was cut.
-    is_cut_stream = streamed and not answer.bodies and exchange.failure is not None
-    return replace(answer, is_stream=True) if is_cut_stream else answer
-
-
-def _lines_in(response: Response, *, streamed: bool) -> list[dict[str, JSON]]:
-    """The objects of a stream; none where the answer is whole, or is something else."""
-    whole = object_from(response.body)
-    if whole is None:
-        lines = objects_in_lines(response.body)
-        return lines if any(map(_is_piece, lines)) else []
-    # One object is a stream that was cut after it, one whose model had nothing to say, or a whole answer.
-    said = response.header("content-type") or ""
-    is_line = whole.get("done") is False or "ndjson" in said or (streamed and not said and whole.get("done") is True)
-    return [whole] if is_line and _is_piece(whole) else []
 
 
 def _is_piece(body: dict[str, JSON]) -> bool:

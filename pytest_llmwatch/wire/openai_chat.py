@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_llmwatch.exchange import Exchange, Request, Response
 
-# Writer's path is /v1/chat, watsonx has two, Mistral and MiniMax one more; Databricks and SageMaker serve a model at its
-# own address.
+# Writer's path is /v1/chat, watsonx has two, Mistral and MiniMax one more; Databricks and SageMaker have one a model.
 _PATH = re.compile(
     r"(/chat/completions|/agents/completions|/v1/chat|/text/chat(_stream)?|/text/chatcompletion_v2"
     r"|/(serving-)?endpoints/[^/]+/invocations)/?$"
@@ -246,7 +245,7 @@ def _grouped(chunks: list[dict[str, JSON]], *, is_stream: bool) -> list[_Choice]
 
 
 def _said_in(choice: dict[str, JSON]) -> list[dict[str, JSON]]:
-    """What the model said where Mistral ran tools in between: a list of messages, of which the tools' are not its own."""
+    """What the model said where Mistral ran tools in between: several messages, of which the tools' are not its own."""
     return [message for message in objects_of(choice.get("messages")) if message.get("role") != "tool"]
 
 

@@ -25,7 +25,8 @@ def error_in(value: JSON) -> ProviderError | None:
     """The error that a JSON value reports; `None` where it reports none.
 
     `{"error": {...}}` (most), `{"error": "text", "code": ...}` (xAI), `{"object": "error", ...}` (vLLM, Mistral),
-    `[{"error": {...}}]` (Google).
+    `[{"error": {...}}]` (Google), `{"success": false, "errors": [{...}]}` (Cloudflare) and `{"base_resp": {...}}`
+    (MiniMax).
     """
     body = object_of(next(iter(list_of(value)), value))
     error = body.get("error")
@@ -35,7 +36,18 @@ def error_in(value: JSON) -> ProviderError | None:
         return ProviderError(type=_name_of(body), message=error)
     if body.get("object") == "error":
         return ProviderError(type=_name_of(body), message=_message_of(body))
+    if body.get("success") is False and (listed := _listed_in(body)):
+        return listed
+    said = object_of(body.get("base_resp"))
+    if code := int_of(said.get("status_code")):
+        return ProviderError(type=str(code), message=text_of(said.get("status_msg")))
     return None
+
+
+def _listed_in(body: dict[str, JSON]) -> ProviderError | None:
+    """The first of several errors, as Cloudflare and watsonx list them."""
+    first = object_of(next(iter(list_of(body.get("errors"))), None))
+    return ProviderError(type=_name_of(first), message=_message_of(first)) if first else None
 
 
 def error_in_event(name: str | None, data: str) -> ProviderError | None:
@@ -46,7 +58,7 @@ def error_in_event(name: str | None, data: str) -> ProviderError | None:
         return ProviderError(message=data[:_LONGEST_MESSAGE]) if name == "error" else None
     flat = object_of(value)
     named = ProviderError(type=_name_of(flat), message=_message_of(flat)) if name == "error" else None
-    return error_in(value) or named
+    return error_in(value) or (named and (_listed_in(flat) or named))
 
 
 def error_of_status(status: int, body: bytes) -> ProviderError:
@@ -57,7 +69,8 @@ def error_of_status(status: int, body: bytes) -> ProviderError:
         text = body.decode("utf-8", errors="replace").strip()
         return ProviderError(type=str(status), message=text[:_LONGEST_MESSAGE] or None)
     whole = object_of(value)
-    found = error_in(value) or ProviderError(type=_name_of(whole), message=_message_of(whole))
+    flat = ProviderError(type=_name_of(whole), message=_message_of(whole))
+    found = error_in(value) or (flat if flat.message else _listed_in(whole) or flat)
     return ProviderError(type=found.type or str(status), message=found.message)
 
 

@@ -5,6 +5,7 @@ https://replicate.com/docs/reference/http
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import TYPE_CHECKING
@@ -110,7 +111,9 @@ def _model_asked(request: Request, asked: dict[str, JSON]) -> str | None:
 
 def _heard(exchange: Exchange) -> tuple[Answer, dict[str, JSON]]:
     """What a stream of plain texts says, in the shape of a prediction."""
-    arrived = list(events(exchange.response.body if exchange.response else b""))
+    body = exchange.response.body if exchange.response else b""
+    # A character that was cut is no part of the text.
+    arrived = list(events(codecs.getincrementaldecoder("utf-8")("replace").decode(body).encode()))
     end = next((data for name, data in arrived if name == "done"), None)
     error = next((error_in_event(name, data) for name, data in arrived if name == "error"), None)
     if error is None and end is None:
