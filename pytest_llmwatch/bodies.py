@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
+import math
 import zlib
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import ModuleType
 
     from .calls import JSON
@@ -172,9 +175,22 @@ def json_of(body: bytes) -> JSON:
     """The body as an object or a list.
 
     Raises:
-        ValueError: the body is no JSON, is a bare scalar, has a key twice, or a number JSON does not know.
+        ValueError: the body is no JSON, is a bare scalar, has a key twice, or a number without end.
     """
-    value: JSON = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant)
+    return _json_of(body, _finite)
+
+
+def exact_json_of(body: bytes) -> JSON:
+    """The body as a value that says all that its bytes say, but for white space.
+
+    Raises:
+        ValueError: as `json_of`; also where it is not plain UTF-8, or a number loses digits.
+    """
+    return _json_of(body.decode(), _whole)
+
+
+def _json_of(body: str | bytes, float_of: Callable[[str], float]) -> JSON:
+    value: JSON = json.loads(body, object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=float_of)
     if not isinstance(value, (dict, list)):
         raise ValueError("a bare scalar")  # noqa: TRY004 - the one exception callers expect
     return value
@@ -189,6 +205,25 @@ def _unique(pairs: list[tuple[str, JSON]]) -> dict[str, JSON]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(name)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"a number without end: {text[:40]}")
+    return value
+
+
+def _whole(text: str) -> float:
+    value = _finite(text)
+    # Some write all the seventeen digits that name a double: those of `0.10000000000000001` say no more than `0.1`.
+    try:
+        is_kept = repr(value) == text or Decimal(text) in (Decimal(repr(value)), Decimal(f"{value:.16e}"))
+    except ArithmeticError:
+        is_kept = False  # an exponent beyond all bounds
+    if not is_kept:
+        raise ValueError(f"a number with more digits than are kept: {text[:40]}")
+    return value
 
 
 def canonical_body(body: bytes, content_type: str | None) -> JSON:

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import wire, yaml_text
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
-from .bodies import json_of
+from .bodies import exact_json_of, json_of
 from .calls import JSON, ModelCall
 from .errors import UnreadableCassette
 from .exchange import Exchange, Request, Response, TransferFailure
 from .foreign_cassettes import cut_short, foreign_document, foreign_exchange, status_in
-from .lifting import Attachments, attached, attachment, lifted, put_back
+from .lifting import Attachments, attached, attachment, expanded_size, lifted, put_back
 from .pricing import known_price, with_price
 from .readings import reading_of, totals_of
 from .request_key import request_key
@@ -49,6 +49,7 @@ VOLATILE_HEADERS = re.compile(
 # What begins an interaction as we write it: its reading, then all that varies.
 BEGINNING = re.compile(r"^- call:\n((?: {4}.*\n|\n)+)(?:  varies: (\{.*\})\n)?", re.MULTILINE)
 HEAD = re.compile(r"""^(?:interactions|llmwatch)\s*:|"interactions"\s*:""", re.MULTILINE)
+BODIES_LIMIT = 512_000_000  # bytes that the folds and attachments of one file may come to
 NO_LAST_LINE = "its last line, `count`, is missing"
 LAST_LINE = re.compile(r"^count:.*\n*\Z", re.MULTILINE)
 COST_IN_READING = re.compile(r'^ {4}cost_usd: "?([0-9.]+)"?$', re.MULTILINE)
@@ -108,7 +109,10 @@ def _exchange_out(exchange: Exchange, call: ModelCall, attachments: Attachments)
     out: dict[str, Any] = {
         "call": reading,
         "varies": OneLine(varies),
-        "request": {"method": request.method, "uri": request.uri, **sent.content(request.headers, request.body)},
+        "request": {
+            **_shown({"method": request.method, "uri": request.uri}),
+            **sent.content(request.headers, request.body),
+        },
     }
     if response is not None:
         came = _Side(name="response", volatile=in_response, varies=varies, attachments=attachments, answer=answer)
@@ -146,7 +150,8 @@ def _times_out(exchange: Exchange) -> dict[str, JSON]:
         "latency": exchange.duration,
         "time_to_first_chunk": exchange.time_to_first_chunk,
     }
-    return {name: round(value, 3) for name, value in times.items() if value is not None}
+    literal: dict[str, JSON] = {"literal": True} if exchange.is_literal else {}
+    return {**literal, **{name: round(value, 3) for name, value in times.items() if value is not None}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +175,7 @@ class _Side:
 
     def _json(self, body: bytes) -> dict[str, Any] | None:
         try:
-            value = json_of(body)
+            value = exact_json_of(body)
             if not yaml_text.is_emittable(value):
                 return None
         except (ValueError, RecursionError):
@@ -217,6 +222,7 @@ def _headers_out(headers: Headers) -> tuple[dict[str, JSON], dict[str, JSON]]:
     steady: dict[str, JSON] = {}
     moving: dict[str, JSON] = {}
     for name, value in headers:
+        name, value = _shown(name), _shown(value)  # noqa: PLW2901 - a header from now on as it can be written
         names = moving if VOLATILE_HEADERS.fullmatch(name.lower()) else steady
         held = names.get(name)
         names[name] = value if held is None else [*held, value] if isinstance(held, list) else [held, value]
@@ -248,12 +254,20 @@ def parse(text: str, path: str) -> Cassette:
     recorded = document.get("recorded")
     recorded = recorded if isinstance(recorded, dict) else {}
     at = _date_in(recorded)
-    exchanges = []
+    exchanges, room = [], _Room()
     for place, item in enumerate(document["interactions"]):
         try:
             beginning = beginnings[place] if beginnings else None
-            exchanges.append(_exchange_in(item, document, beginning, at) if version else foreign_exchange(item))
-        except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError, binascii.Error) as error:
+            exchanges.append(_exchange_in(item, document, beginning, at, room) if version else foreign_exchange(item))
+        except (
+            KeyError,
+            TypeError,
+            ValueError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+            binascii.Error,
+        ) as error:
             problem = f"interaction {place + 1} of {len(document['interactions'])}: {_said(error)}"
             raise UnreadableCassette(path, problem, line=_line_of(place, text)) from error
     return Cassette(
@@ -310,7 +324,7 @@ class _Beginning:
     """What was left out of the document at the beginning of an interaction; `varies` where it was written there."""
 
     reading: str
-    varies: dict[str, Any] | None
+    varies: JSON
 
 
 def _document_in(text: str) -> tuple[Any, list[_Beginning]]:
@@ -325,18 +339,23 @@ def _document_in(text: str) -> tuple[Any, list[_Beginning]]:
 
     def blank(match: re.Match[str]) -> str:
         try:
-            varies = json.loads(match[2]) if match[2] else None
-        except ValueError:
-            return match[0]
+            varies = json_of(match[2].encode()) if match[2] else None
+        except (ValueError, RecursionError):
+            return match[0]  # the parser of YAML says what is wrong with it
         beginnings.append(_Beginning(match[1], varies))
         return "- call:\n" + "\n" * (match[0].count("\n") - 1)
 
     lean = BEGINNING.sub(blank, text)
     document = yaml_text.load(lean)
     held = document.get("interactions") if isinstance(document, dict) else None
-    if isinstance(held, list) and len(held) != len(beginnings):
+    if isinstance(held, list) and (len(held) != len(beginnings) or any(map(_has_reading, held))):
         return yaml_text.load(text), []
     return document, beginnings
+
+
+def _has_reading(item: Any) -> bool:
+    """Whether something of the reading was not left out: a comment written into it ended it too early for us."""
+    return isinstance(item, dict) and item.get("call") is not None
 
 
 def _line_of(place: int, text: str) -> int | None:
@@ -373,7 +392,9 @@ def _cost_in(item: dict[str, Any], beginning: _Beginning | None) -> Decimal | No
     return Decimal(found[1]) if found else None
 
 
-def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | None, at: datetime | None) -> Exchange:
+def _exchange_in(
+    item: Any, document: dict[str, Any], beginning: _Beginning | None, at: datetime | None, room: _Room
+) -> Exchange:
     if not isinstance(item, dict):
         raise ValueError("it is not a mapping")  # noqa: TRY004 - a sentence for the user, as those below
     if item.get("response") is None and item.get("failure") is None:
@@ -383,7 +404,7 @@ def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | No
         raise ValueError("it has no `request`")
     if missing := [name for name in ("method", "uri") if asked.get(name) is None]:
         raise ValueError(f"the request has no `{missing[0]}`")
-    varies = (beginning.varies if beginning else None) or _mapping(item, "varies") or {}
+    varies = _mapping({"varies": beginning.varies} if beginning and beginning.varies else item, "varies") or {}
     entries = document.get("attachments") or []
 
     def answer() -> str:
@@ -393,7 +414,7 @@ def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | No
     def content_of(side: str) -> tuple[Headers, bytes]:
         held = _mapping(item, side) or {}
         headers = _headers_in(_mapping(held, "headers"), _mapping(varies, f"{side}_headers"))
-        return headers, _body_in(held, varies.get(side) or {}, entries, answer)
+        return headers, _body_in(held, varies.get(side) or {}, entries, answer, room)
 
     request_headers, request_body = content_of("request")
     response = None
@@ -415,7 +436,21 @@ def _exchange_in(item: Any, document: dict[str, Any], beginning: _Beginning | No
         time_to_first_chunk=_seconds(varies, "time_to_first_chunk"),
         at=at,
         cost=_cost_in(item, beginning),
+        is_literal=varies.get("literal") is True,
     )
+
+
+class _Room:
+    """How much more the bodies of a file may come to, where they take less room in the file: it may be hostile."""
+
+    def __init__(self) -> None:
+        self._left = BODIES_LIMIT
+
+    def take(self, size: int) -> None:
+        """Take some of it; raises `ValueError` where so much is not left."""
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"the bodies come to more than {BODIES_LIMIT // 1_000_000} MB")
 
 
 def _from_answer(reading: str) -> str:
@@ -453,20 +488,27 @@ def _headers_in(*items: dict[str, Any] | None) -> Headers:
     return tuple((str(name), str(value)) for name, values in pairs for value in values)
 
 
-def _body_in(item: dict[str, Any], places: dict[str, Any], entries: list[Any], answer: Callable[[], str]) -> bytes:
+def _body_in(
+    item: dict[str, Any], places: dict[str, Any], entries: list[Any], answer: Callable[[], str], room: _Room
+) -> bytes:
     held = item.get("attached")
     if isinstance(held, int):
+        room.take(expanded_size(entries, [held]))
         return base64.b64decode(str(attachment(entries, held)))
     if "text" in item:
         return str(item["text"]).encode("utf-8", "surrogateescape")
     form = "json" if "json" in item else "stream" if "stream" in item else None
     if form is None:
         return b""
+    if held:
+        room.take(expanded_size(entries, held.values()))
     value = attached(item[form], held, entries) if held else item[form]
     if form == "json":
         value = put_back(value, places) if places else value
         return COMPACT.encode(value).encode()
     try:
-        return unfold(value, varies=places, answer=answer())
+        body = unfold(value, varies=places, answer=answer())
     except ValueError as error:
         raise ValueError(f"a streamed answer cannot be edited by hand ({error}): record it again") from error
+    room.take(len(body))
+    return body

@@ -178,9 +178,9 @@ def _export(options: argparse.Namespace) -> int:
 
 
 def _warn(text: str) -> None:
-    from .drift.visible import visible
+    from .drift.visible import visible_lines
 
-    shown = "\n  ".join(map(visible, text.splitlines()))
+    shown = visible_lines(text.rstrip("\n")).replace("\n", "\n  ")
     print(f"pytest-llmwatch: {shown}", file=sys.stderr)
 
 

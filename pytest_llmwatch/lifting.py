@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from .calls import JSON
 
-BULKY_TEXT = re.compile(r"(?:data:([\w.+/-]*)[^,\s]*;base64,)?[A-Za-z0-9+/_-]{512,}={0,2}")
+BULKY_TEXT = re.compile(r"(?:data:([\w.+/-]*)(?:;[^,;\s]*)*?;base64,)?[A-Za-z0-9+/_-]{512,}={0,2}")
 BULKY_LIST = 64
+_SIZE_OF_NUMBERS = 6  # base64 of four bytes is a number of 32 bytes in memory
 STEP = re.compile(r"\[\*\]|[^.\[\]]+")
 
 
@@ -138,8 +139,23 @@ def attachment(entries: Sequence[Any], index: object) -> JSON:
         return str(text)
     try:
         return FORMS[form](str(text))
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ValueError(f"attachment {index} cannot be read: {error}") from error
+
+
+def expanded_size(entries: Sequence[Any], indices: Iterable[object]) -> int:
+    """About how many bytes the attachments take as JSON values in memory, before any of them is made."""
+    sizes: dict[int, int] = {}
+    total = 0
+    for index in indices:
+        if isinstance(index, int) and 0 <= index < len(entries) and isinstance(entries[index], dict):
+            if index not in sizes:
+                sizes[index] = sum(
+                    len(str(text)) * (1 if form in ("text", "base64") else _SIZE_OF_NUMBERS)
+                    for form, text in entries[index].items()
+                )
+            total += sizes[index]
+    return total
 
 
 def _bulky(value: JSON) -> Iterator[bool]:

@@ -30,6 +30,7 @@ UNSHOWN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff0-\uffff]"
 )
 BLOCK_UNSAFE = UNSHOWN  # a block scalar has no escapes
+STRIPPED = re.compile(r"[^\S\n](?:\n|\Z)")  # editors and commit hooks take spaces at the end of a line away
 NUMBER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)|(?:[-+]?[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
 DIGITS = 4300  # Python reads no longer number
 WORDS = {"": None, "~": None, "null": None, "Null": None, "NULL": None}
@@ -177,7 +178,7 @@ def _float(value: float) -> str:
 
 
 def _needs_quotes(text: str) -> bool:
-    return BLOCK_UNSAFE.search(text) is not None or not text.strip("\n") or not text.strip()
+    return any(pattern.search(text) for pattern in (BLOCK_UNSAFE, STRIPPED)) or not text.strip()
 
 
 def _literal(text: str, indent: int) -> str:

@@ -252,3 +252,135 @@ def test_the_cassette_in_the_documentation_is_one():
 
     assert json.loads(exchange.response.body)["id"] == "chatcmpl-d37c"
     assert exchange.duration == 0.84
+
+
+STREAM = "".join(
+    f'data: {{"id":"c","object":"chat.completion.chunk","choices":[{{"index":0,"delta":{{"content":"{piece}"}}}}]}}\n\n'
+    for piece in ("You can return it", " within", " 14 days", ", if it is", " undamaged.")
+).encode()
+
+
+def streamed(body=STREAM):
+    asked = json.dumps({"model": "m", "messages": [{"role": "user", "content": "?"}], "stream": True}).encode()
+    return Exchange(
+        request=Request(method="POST", uri="https://api.openai.com/v1/chat/completions", body=asked),
+        response=Response(status=200, headers=(("content-type", "text/event-stream"),), body=body),
+    )
+
+
+@pytest.mark.parametrize("comment", ["# checked", "  # checked", "      # checked"])
+def test_a_comment_inside_a_reading_changes_nothing(comment):
+    text = dump(Cassette(exchanges=(streamed(), streamed())))
+    place = text.index("    output_text:", text.index("    output_text:") + 1)
+
+    read = parse(f"{text[:place]}{comment}\n{text[place:]}", "t.yaml")
+
+    assert [one.response.body for one in read.exchanges] == [STREAM, STREAM]
+
+
+@pytest.mark.parametrize("varies", ['{"started": 1, "started": 2}', '{"a": ' * 5000])
+def test_a_damaged_line_of_what_varies_is_refused(varies):
+    text = dump(Cassette(exchanges=(exchange(started=1.0),)))
+
+    with pytest.raises(UnreadableCassette, match=r"t\.yaml"):
+        parse(re.sub("  varies: .*", lambda _: f"  varies: {varies}", text), "t.yaml")
+
+
+@pytest.mark.parametrize("other", ["within 30 days", "within 14 dayz"])
+def test_a_streamed_answer_edited_by_hand_is_refused_whatever_its_length(other):
+    text = dump(Cassette(exchanges=(streamed(),)))
+    edited = text.replace("within 14 days", other)
+
+    assert edited != text
+    with pytest.raises(UnreadableCassette, match=r"a streamed answer cannot be edited by hand \(.+\): record it again"):
+        parse(edited, "t.yaml")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a":1e400}',
+        b'{"a":-1e999}',
+        b'{"a":0.1234567890123456789012345}',
+        b'{"a":1e-400}',
+        b'{"a":1e-99999999999999999999999}',
+        b'{"a":123456789012345678901.5}',
+        '{"a":"あ"}'.encode("utf-16"),
+        '{"a":"あ"}'.encode("utf-32-le"),
+        b'\xef\xbb\xbf{"a":1}',
+    ],
+)
+def test_json_that_would_not_say_the_same_again_keeps_its_bytes(body):
+    [after] = again(exchange(body=body, answer=body)).exchanges
+
+    assert (after.request.body, after.response.body) == (body, body)
+
+
+@pytest.mark.parametrize(
+    "number", ["0.1", "0.10000000000000001", "1.50", "1e5", "1E+2", "-0.0", "0.006929283495992422"]
+)
+def test_a_number_that_loses_nothing_stands_as_a_value(number):
+    text = dump(Cassette(exchanges=(exchange(answer=f'{{"a":{number}}}'.encode()),)))
+
+    assert "\n    json:\n" in text
+    assert parse(text, "t.yaml").exchanges[0].response.body == f'{{"a":{float(number)!r}}}'.encode()
+
+
+def test_half_a_character_outside_a_body_does_not_make_a_file_that_cannot_be_read():
+    before = exchange()
+    odd = replace(
+        before.request, method="PO\ud800", uri="https://h/\udc80", headers=(("x", "\ud800"), ("date", "\ud801"))
+    )
+
+    [after] = again(replace(before, request=odd)).exchanges
+
+    assert after.request.uri == "https://h/\ufffd"
+    assert dict(after.request.headers) == {"x": "\ufffd", "date": "\ufffd"}
+
+
+def test_a_tool_that_strips_trailing_spaces_changes_nothing():
+    prompt = "Two spaces end this line  \na tab this one\t\nan ideographic space this one\u3000\nand the last one "
+    body = json.dumps({"messages": [{"content": prompt}]}, ensure_ascii=False, separators=(",", ":")).encode()
+    text = dump(Cassette(exchanges=(exchange(body=body, answer=prompt.encode()),)))
+
+    stripped = "".join(f"{line.rstrip()}\n" for line in text.split("\n")[:-1])
+    [after] = parse(stripped, "t.yaml").exchanges
+
+    assert (after.request.body, after.response.body) == (body, prompt.encode())
+
+
+def made_of(*interactions, attachments=()):
+    held = [{"call": {}, "request": {"method": "GET", "uri": "u"}, "response": each} for each in interactions]
+    return emit({"llmwatch": 1, "interactions": held, "attachments": list(attachments), "count": len(held)})
+
+
+FOLD = {"framing": "lines", "order": "0*1000000", "events": [{"raw": "x" * 60}]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        made_of(*[{"status": 200, "stream": FOLD}] * 10),
+        made_of(
+            {"status": 200, "json": [0] * 1000, "attached": {f"/{place}": 0 for place in range(1000)}},
+            attachments=[{"text": "x" * 1_000_000}],
+        ),
+        made_of(
+            {"status": 200, "json": [0] * 1000, "attached": {f"/{place}": 0 for place in range(1000)}},
+            attachments=[{"float32": "AAAA" * 100_000}],
+        ),
+        made_of(*[{"status": 200, "attached": 0}] * 600, attachments=[{"base64": "AAAA" * 250_000}]),
+    ],
+    ids=["folds", "text in one body", "numbers in one body", "bytes of many bodies"],
+)
+def test_a_small_file_cannot_fill_the_memory(text):
+    assert len(text) < 2_000_000
+    with pytest.raises(UnreadableCassette, match=r"(?i)the bodies come to more than 512 MB"):
+        parse(text, "t.yaml")
+
+
+def test_an_attachment_nested_too_deep_is_named():
+    text = made_of({"status": 200, "json": [0], "attached": {"/0": 0}}, attachments=[{"numbers": "[" * 9000}])
+
+    with pytest.raises(UnreadableCassette, match=r"Interaction 1 of 1: attachment 0 cannot be read"):
+        parse(text, "t.yaml")

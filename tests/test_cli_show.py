@@ -370,3 +370,19 @@ def test_the_command_knows_its_version(capsys):
 
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"pytest-llmwatch {metadata.version('pytest-llmwatch')}\n"
+
+
+def test_the_name_of_a_file_cannot_command_the_terminal(tmp_path, capsys):
+    folder = tmp_path / "cassettes" / "test_bot"
+    folder.mkdir(parents=True)
+    (folder / "empty\x1b[2J.yaml").write_text("llmwatch: 1\ninteractions: []\ncount: 0\n", encoding="utf-8")
+    (folder / "broken\x1b[2J.yaml").write_text("llmwatch: 1\n", encoding="utf-8")
+
+    assert main(["show", str(tmp_path)]) == 1
+    assert main(["show", str(tmp_path / "gone\x1b[2J.yaml")]) == 1
+
+    shown = capsys.readouterr()
+    assert r"empty\x1b[2J.yaml: no call is recorded in it" in shown.out
+    assert r"broken\x1b[2J.yaml" in shown.err
+    assert r"gone\x1b[2J.yaml" in shown.err
+    assert "\x1b" not in shown.out + shown.err

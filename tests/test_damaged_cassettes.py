@@ -241,3 +241,31 @@ def test_the_help_says_what_each_way_of_recording_does(project):
 
     assert "--llm-record=new|all|none" in text
     assert "--llmwatch-record=new|all|none the same" in text
+
+
+def test_what_a_file_says_of_itself_cannot_steer_the_terminal():
+    error = UnreadableCassette(
+        "a\x1b[2J.yaml", "this cassette belongs to t.py::\x1b]0;x\x07\nall passed", advice="1\x9b\n2\\d \u202e"
+    )
+
+    assert error.problem == r"this cassette belongs to t.py::\x1b]0;x\x07\nall passed"
+    assert str(error).splitlines() == [
+        r"This cassette belongs to t.py::\x1b]0;x\x07\nall passed",
+        r"  a\x1b[2J.yaml",
+        r"1\x9b",
+        r"2\d \u202e",
+    ]
+    assert UnreadableCassette("a.yaml", error.problem).problem == error.problem
+    assert error.path == "a\x1b[2J.yaml"
+
+
+def test_the_owner_that_a_hostile_cassette_names_is_printed_harmlessly(recorded):
+    [path] = recorded.path.glob("cassettes/*/*.yaml")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub(r"^test: .*$", r'test: "t.py::\\e[2Jx"', text, flags=re.MULTILINE), encoding="utf-8")
+
+    result = recorded.pytest()
+
+    result.assert_outcomes(errors=1)
+    assert "\x1b[2J" not in result.stdout.str()
+    assert r"t.py::\x1b[2Jx" in result.stdout.str()

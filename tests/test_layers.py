@@ -27,6 +27,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "calls": NOTHING,
         "exchange": NOTHING,
         "tags": NOTHING,
+        "drift.visible": NOTHING,
     },
     # Foreign libraries are allowed here too, but inside functions only; see `problem_with`.
     {
@@ -54,6 +55,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "refusals": NOTHING,
         "readings": NOTHING,
         "lifting": NOTHING,
+        "tool_results": NOTHING,
     },
     {
         "recorder": frozenset({"vcr"}),

@@ -1,6 +1,8 @@
 import array
 import base64
+import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -123,3 +125,29 @@ def test_any_vector_keeps_its_values(numbers):
 def test_a_broken_attachment_is_a_plain_error(entries, index):
     with pytest.raises(ValueError, match="attachment"):
         attachment(entries, index)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["data:" + "a" * 500_000 + "!", "data:" + ";" * 500_000 + "!", "data:" + ";a" * 250_000 + "!", "a" * 500_000 + "!"],
+)
+def test_a_long_text_that_is_nearly_a_data_url_takes_no_time(text):
+    start = time.process_time()
+
+    assert Attachments().detached([text]) == ([text], {})
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    "head", ["data:", "data:;base64,", "data:image/svg+xml;charset=utf-8;base64,", "data:a/b;base64,"]
+)
+def test_a_data_url_is_known_with_and_without_parameters(head):
+    text = head * head.endswith(",") + "QUJD" * 200
+
+    assert Attachments().detached([text])[1] == {"/0": 0}
+
+
+@pytest.mark.parametrize("form", ["numbers", "float32", "float32_short", "text", "base64"])
+def test_an_attachment_nested_without_end_is_a_plain_error(form):
+    with contextlib.suppress(ValueError):
+        assert attachment([{form: "[" * 100_000}], 0) == "[" * 100_000

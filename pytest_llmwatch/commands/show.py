@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from pytest_llmwatch import wire
 from pytest_llmwatch.attempts import attempts_of, logical_calls, retry_number
+from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.reports.call_page import CallPage, Place, lines_of
@@ -73,7 +74,7 @@ def pages(
     def lines(file: CassetteFile, exchanges: tuple[Exchange, ...]) -> Iterator[str]:
         calls = logical_calls((request_key(exchange.request), exchange) for exchange in exchanges)
         if not calls:
-            yield f"{file.name}: no call is recorded in it"
+            yield f"{visible(file.name)}: no call is recorded in it"
         for number, (_key, one) in enumerate(calls, 1):
             call = replace(wire.read(one.outcome, decode), attempts=attempts_of(one))
             call = with_price(call, price(call, one.outcome))

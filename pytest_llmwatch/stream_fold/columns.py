@@ -153,6 +153,8 @@ def column_in(column: JSON, count: int, text_named: Callable[[str], str]) -> Seq
         first = column["first"]
         if type(first) is not int:
             raise ValueError("the first of a column of numbers is a number")
+        if first.bit_length() // 8 * count > LIMIT:
+            raise ValueError("more digits than a stream may have")
         return list(itertools.accumulate(digits_in(column["steps"], count - 1), initial=first))
     return _repeated(column["values"], count)
 

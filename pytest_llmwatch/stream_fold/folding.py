@@ -65,7 +65,7 @@ class _Lifted:
     def __init__(self) -> None:
         self.values: dict[str, JSON] = {}
         self._names: dict[tuple[str, str], str] = {}
-        self._used: Counter[str] = Counter()
+        self._used = Counter({"check": 1})  # a name that `fold` needs for itself
 
     def name_of(self, path: str, value: JSON) -> str:
         """The name under which a value is kept: its path, with a number where another value has the path already."""

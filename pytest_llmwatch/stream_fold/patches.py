@@ -165,6 +165,12 @@ def copied(tree: Tree | JSON, depth: int = 0) -> Tree:
     return tree
 
 
+def node_count(tree: Tree) -> int:
+    """How many values a tree holds, itself counted."""
+    items = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return 1 + sum(map(node_count, items))
+
+
 def placed(tree: Tree, path: str, value: Tree) -> Tree:
     """The tree, changed to hold something else at a path that it has."""
     if not path:

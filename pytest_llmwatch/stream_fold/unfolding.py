@@ -11,7 +11,7 @@ from .columns import EVENT_LIMIT, LIMIT, column_in, digits_in, scalar_in
 from .folding import DEFAULT_AROUND, place_of
 from .framing import EVENT_HOLE, FRAMINGS, ID_HOLE, aws_message, closed, filled, padded
 from .json_text import Number, style_in, with_holes, writer_of
-from .patches import Named, Varying, patched, placed
+from .patches import Named, Varying, node_count, patched, placed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .patches import Tree
 
 _RUN = re.compile(r"(\d{1,7})(?:\*(\d{1,7}))?")
+_NODE_SIZE = 64  # what a copied value of a tree is charged with: a short fold could copy a large tree many times
 _SLICE = re.compile(r"answer (\d{1,9}):(\d{1,9})")
 
 
@@ -99,6 +100,7 @@ class _Unfolding:
             if type(like) is not int or not 0 <= like < len(earlier):
                 raise ValueError("an envelope is like an earlier one")
             tree = patched(earlier[like], envelope)
+            self._spend(node_count(tree) * _NODE_SIZE)
         else:
             tree = patched(envelope["data"], {})
         for path, name in _mapping(envelope.get("fill", {})).items():
@@ -114,16 +116,17 @@ class _Unfolding:
         write = writer_of(style)
         around, things = with_holes(tree, style)
         columns: list[list[str]] = []
-        pieces = [around[0]]
+        between = [[around[0]]]
         for thing, after in zip(things, around[1:], strict=True):
             held = self._written(thing, envelope, places, write)
             if isinstance(held, str):
                 self._spend(len(held))
-                pieces[-1] += held + after
+                between[-1] += (held, after)
             else:
                 columns.append(held)
-                pieces.append(after)
-        self._spend(sum(map(len, pieces)) * len(places) + sum(sum(map(len, column)) for column in columns))
+                between.append([after])
+        pieces = ["".join(texts) for texts in between]
+        self._spend(sum(map(len, pieces)) * len(places))
         if not columns:
             return pieces * len(places)
         if len(columns) == 1:
@@ -147,7 +150,7 @@ class _Unfolding:
             start, step = held if isinstance(held, list) else (None, None)
             if type(start) is not int or type(step) is not int:
                 raise TypeError("a count is a start and a step")
-            return [str(start + step * place) for place in places]
+            return [self._paid(str(start + step * place)) for place in places]
         if thing.name.startswith("varies "):
             held = self._varies[thing.name.removeprefix("varies ")]
             return self._column(held, len(places), write) if isinstance(held, dict) else write(held)
@@ -155,7 +158,17 @@ class _Unfolding:
 
     def _column(self, column: JSON, count: int, write: Callable[[object], str]) -> list[str]:
         values = column_in(column, count, self._text_named)
-        return [value.text if isinstance(value, Number) else write(value) for value in values]
+        # By identity: a value that repeats is one object, and 1, 1.0 and true are equal.
+        texts: dict[int, str] = {}
+        for value in values:
+            if id(value) not in texts:
+                texts[id(value)] = value.text if isinstance(value, Number) else write(value)
+            self._spend(len(texts[id(value)]))
+        return [texts[id(value)] for value in values]
+
+    def _paid(self, text: str) -> str:
+        self._spend(len(text))
+        return text
 
     def _text_named(self, name: str) -> str:
         if name == "answer":
@@ -164,7 +177,7 @@ class _Unfolding:
             return self._answer[int(found[1]) : int(found[2])]
         texts = self._value["texts"]
         if not isinstance(texts, list) or not name.startswith("text "):
-            raise ValueError(f"no such text: {name}")
+            raise ValueError(f"no such text: {name!r}")
         return _text(texts[int(name.removeprefix("text "))])
 
     def _framed(self, envelope: dict[str, JSON], payloads: list[str]) -> Sequence[str] | Sequence[bytes]:
@@ -174,6 +187,7 @@ class _Unfolding:
             spaces = digits_in(self._varies[_text(envelope["spaces"])], len(payloads))
             self._spend(sum(spaces))
             payloads = [padded(payload, count) for payload, count in zip(payloads, spaces, strict=True)]
+        self._spend(len(event or "") * sum(part.count(EVENT_HOLE) for part in around))
         around = filled(around, EVENT_HOLE, event)
         self._spend(len(payloads) * sum(map(len, around)))
         if self._framing == "aws":
