@@ -289,6 +289,7 @@ def _socket_patches() -> Iterator[_Patch]:
     yield _Patch(socket, "getaddrinfo", _looking_up)
     yield _Patch(socket, "gethostbyname", _looking_up_one)
     yield _Patch(socket, "gethostbyname_ex", _looking_up_one)
+    yield _Patch(socket, "gethostbyaddr", _looking_up_one)
 
 
 def _connecting(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:

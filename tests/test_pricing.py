@@ -59,13 +59,14 @@ def test_a_call_costs_what_the_table_says(call, cost):
     assert cost_of(call, at=DAY) == Price(cost=Decimal(cost), source="genai-prices")
 
 
-def test_counting_tokens_and_moderation_by_openai_are_free_and_use_nothing():
+def test_counting_tokens_a_tool_and_moderation_by_openai_are_free_and_use_nothing():
     counting = ModelCall(operation_name="count_tokens", provider_name="anthropic", request_model="claude-sonnet-4-5")
     moderating = ModelCall(operation_name="moderation", provider_name="openai")
+    executing = ModelCall(operation_name="execute_tool")
 
-    for call in (counting, moderating):
+    for call in (counting, executing, moderating):
         assert cost_of(call, at=DAY) == Price(cost=Decimal(0), source="free of charge")
-    assert spend_of([called(), counting]).usage.input_tokens == 1000
+    assert spend_of([called(), counting, executing]).usage.input_tokens == 1000
     assert cost_of(replace(moderating, provider_name="mistral_ai"), at=DAY).cost is None
 
 

@@ -126,6 +126,7 @@ def test_a_whole_answer_is_read_in_the_words_of_the_conventions():
         provider_finish_reasons=("tool_use",),
         usage=Usage(input_tokens=2522, output_tokens=13, cache_read_input_tokens=8, cache_write_input_tokens=2492),
         billing={"total_tokens": 2535},
+        provider_facts={"server_latency_ms": 404},
     )
 
 

@@ -201,7 +201,7 @@ def test_watsonx_names_its_model_with_another_word_and_numbers_its_events():
     "body, status, error_type, message",
     [
         # Groq fails inside a stream that began well.
-        (b'event: error\ndata: {"error":{"message":"Failed to call","type":"invalid_request_error","status_code":400}}\n\n',
+        (b'event: error\ndata: {"error":{"message":"Failed to call","type":"invalid_request_error"}}\n\n',
          200, "invalid_request_error", "Failed to call"),
         # OpenRouter: of its upstream in the choice, its own beside it.
         ({"choices": [{"error": {"code": 502, "message": "Upstream"}, "finish_reason": "error", "message": {}}]}, 200,

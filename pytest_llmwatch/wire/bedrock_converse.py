@@ -25,6 +25,7 @@ from .bedrock_messages import (
 )
 from .bedrock_transport import asks_for, aws_events, error_of_answer, is_event_stream, target_of
 from .provider_errors import ProviderError
+from .provider_facts import facts_in_body
 from .reading import json_of, object_from, object_of, text_of
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=error.type,
         error_message=error.message,
         billing=billing_of(answer, is_guarded=bool(answer) and "guardrailConfig" in asked),
+        provider_facts=facts_in_body(answer.get("metrics")),
     )
 
 

@@ -21,6 +21,7 @@ from .bedrock_answers import Answer, answer_in
 from .bedrock_prompts import messages_of, operation_of, parameters_of, tools_of
 from .bedrock_transport import asks_for, aws_events, error_of_answer, is_event_stream, target_of
 from .provider_errors import ProviderError, error_in
+from .provider_facts import facts_in_body
 from .reading import int_of, list_of, object_from, object_of, text_of
 
 if TYPE_CHECKING:
@@ -108,6 +109,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=error.type,
         error_message=error.message,
         billing=_billing_in(exchange, arrived),
+        provider_facts=facts_in_body(arrived.counted),
     )
 
 

@@ -50,7 +50,7 @@ _LIMIT = re.compile(
     r"(?:x-|anthropic-)?ratelimit-(?:(?P<what>limit|remaining|reset)(?:-(?P<unit>.+))?|(?P<of>.+)-(?P<last>limit|remaining|reset))"
 )
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
-# In the bodies: Groq's `usage` and Cerebras's `time_info`; SambaNova's `usage`; llama.cpp's `timings`.
+# In bodies: the `usage` of Groq and SambaNova, Cerebras's `time_info`, llama.cpp's `timings`, Bedrock's metrics.
 _SECONDS = {
     "queue_time": "queue_time_ms",
     "prompt_time": "prompt_time_ms",
@@ -59,7 +59,13 @@ _SECONDS = {
     "total_latency": "server_latency_ms",
     "time_to_first_token": "time_to_first_token_ms",
 }
-_MILLISECONDS = {"prompt_ms": "prompt_time_ms", "predicted_ms": "completion_time_ms"}
+_MILLISECONDS = {
+    "prompt_ms": "prompt_time_ms",
+    "predicted_ms": "completion_time_ms",
+    "latencyMs": "server_latency_ms",
+    "invocationLatency": "server_latency_ms",
+    "firstByteLatency": "time_to_first_token_ms",
+}
 
 
 def facts_in_headers(headers: Headers) -> dict[str, JSON]:
