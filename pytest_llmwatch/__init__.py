@@ -42,7 +42,10 @@ if TYPE_CHECKING:
     from .expectations.meaning import same_facts_as, similar_to
     from .expectations.programs import python_code, sql_of
     from .expectations.texts import containing, containing_any, equal_to, matching, one_of, starting_with
+    from .expectations.tool_calling import at_most_calls, called, calls_any_order, calls_in_order, no_call_of
+    from .expectations.tool_schemas import valid_tool_calls
     from .expectations.verdicts import Verdict
+    from .tool_results import ToolResult
 
 __all__ = [
     "Attempt",
@@ -63,6 +66,7 @@ __all__ = [
     "TextPart",
     "ToolCallPart",
     "ToolDefinition",
+    "ToolResult",
     "ToolResultPart",
     "TransferFailure",
     "UndecodableExchange",
@@ -72,6 +76,10 @@ __all__ = [
     "Verdict",
     "all_of",
     "any_of",
+    "at_most_calls",
+    "called",
+    "calls_any_order",
+    "calls_in_order",
     "containing",
     "containing_any",
     "equal_to",
@@ -83,6 +91,7 @@ __all__ = [
     "length",
     "markdown_of",
     "matching",
+    "no_call_of",
     "no_leak_of",
     "no_pii",
     "no_preamble",
@@ -94,6 +103,7 @@ __all__ = [
     "similar_to",
     "sql_of",
     "starting_with",
+    "valid_tool_calls",
     "xml_of",
 ]
 
@@ -112,6 +122,8 @@ _EXPECTATIONS = {
     "markup": ("html_of", "markdown_of", "xml_of"),
     "meaning": ("same_facts_as", "similar_to"),
     "programs": ("python_code", "sql_of"),
+    "tool_calling": ("at_most_calls", "called", "calls_any_order", "calls_in_order", "no_call_of"),
+    "tool_schemas": ("valid_tool_calls",),
     "texts": ("containing", "containing_any", "equal_to", "matching", "one_of", "starting_with"),
     "verdicts": ("Verdict",),
 }
@@ -128,4 +140,8 @@ def __getattr__(name: str) -> object:
             return getattr(import_module(f".expectations.{module}", __name__), name)
     from . import calls, errors, exchange
 
+    if name == "ToolResult":
+        from .tool_results import ToolResult
+
+        return ToolResult
     return next(getattr(home, name) for home in (calls, errors, exchange) if name in home.__dict__)

@@ -14,10 +14,8 @@ FinishReason = Literal["stop", "length", "content_filter", "tool_call", "error"]
 Role = Literal["system", "user", "assistant", "tool"]
 COUNTING = "count_tokens"
 EXECUTING = "execute_tool"
-# What a protocol between agents and tools says beside the calls themselves.
-PROTOCOL = "protocol"
 # No model runs for these: they use no tokens, and there is nothing to price.
-WITHOUT_MODEL = frozenset({COUNTING, EXECUTING, PROTOCOL})
+WITHOUT_MODEL = frozenset({COUNTING, EXECUTING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +54,11 @@ class ToolCallPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolResultPart:
-    """What a tool gave back to the model."""
+    """What a tool gave back to the model; `is_error` where the wire has a mark for that and it is set."""
 
     result: JSON = None
     id: str | None = None
+    is_error: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -150,7 +150,7 @@ def _times_out(exchange: Exchange) -> dict[str, JSON]:
         "latency": exchange.duration,
         "time_to_first_chunk": exchange.time_to_first_chunk,
     }
-    literal: dict[str, JSON] = {"literal": True} if exchange.is_literal else {}
+    literal: dict[str, JSON] = {"literal": list(exchange.literal)} if exchange.literal else {}
     return {**literal, **{name: round(value, 3) for name, value in times.items() if value is not None}}
 
 
@@ -436,7 +436,7 @@ def _exchange_in(
         time_to_first_chunk=_seconds(varies, "time_to_first_chunk"),
         at=at,
         cost=_cost_in(item, beginning),
-        is_literal=varies.get("literal") is True,
+        literal=tuple(map(str, varies.get("literal") or ())),
     )
 
 

@@ -61,7 +61,9 @@ class Exchange:
     """One request, its response if there was one, and the times that cannot be read from the bytes.
 
     `started` is in seconds since the recording began; `duration` and `time_to_first_chunk` are in seconds. `at` is the
-    date of the recording, and `cost` the price of that day, in US dollars; two exchanges may be equal without them.
+    date of the recording, and `cost` the price of that day, in US dollars. `literal` is what the application itself
+    sent and looks like one of our placeholders: it stands for nothing but itself. Two exchanges may be equal without
+    these three.
     """
 
     request: Request
@@ -72,3 +74,4 @@ class Exchange:
     time_to_first_chunk: float | None = None
     at: datetime | None = field(default=None, compare=False)
     cost: Decimal | None = field(default=None, compare=False)
+    literal: tuple[str, ...] = field(default=(), compare=False)

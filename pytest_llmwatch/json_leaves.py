@@ -9,17 +9,20 @@ import json
 import re
 from dataclasses import dataclass
 
-TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*")(\s*:)?|([{}\[\],])|(-?\d[\d.eE+-]*)', re.DOTALL)
+# A string that was cut short goes to the end: to look for another in it would take the square of its length.
+TOKEN = re.compile(r'("[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z))(\s*:)?|([{}\[\],])|(-?\d[\d.eE+-]*)', re.DOTALL)
 UNIT = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|.", re.DOTALL)
 # What tells the streams apart that providers send through one another: choices, content blocks, output items.
 NUMBERS = frozenset({"index", "output_index", "content_index", "contentBlockIndex", "summary_index"})
+
+DEEPEST = 200
 
 Path = tuple["str | int", ...]
 
 
 @dataclass(slots=True)
 class Leaf:
-    """A string: `start` and `end` are inside its quotes, `names` are the keys above it, the nearest last.
+    """A string, or a number with a key: `start` and `end` are inside the quotes, `names` the keys above, nearest last.
 
     `place` is the same for the pieces of one text that came in several events.
     """
@@ -30,6 +33,9 @@ class Leaf:
     names: tuple[str, ...]
     place: Path
     is_key: bool = False
+    is_number: bool = False
+    path: Path = ()
+    offsets: list[int] | None = None
 
 
 def leaves_of(text: str, start: int = 0, end: int | None = None) -> list[Leaf]:
@@ -45,10 +51,16 @@ def leaves_of(text: str, start: int = 0, end: int | None = None) -> list[Leaf]:
             if colon:
                 stack[-1] = value
             names = tuple(step for step in path if isinstance(step, str))
-            leaves.append(Leaf(value, match.start(1) + 1, match.end(1) - 1, names, path, is_key=bool(colon)))
+            last = match.end(1) - _is_closed(literal)
+            leaves.append(Leaf(value, match.start(1) + 1, last, names, path, is_key=bool(colon), path=path))
         elif number is not None:
             if stack[-1] in NUMBERS:
                 numbers.setdefault(tuple(stack[:-1]), []).append(f"{stack[-1]}={number}")
+            elif isinstance(stack[-1], str) and stack[-1]:
+                names = tuple(step for step in stack if isinstance(step, str))
+                leaves.append(Leaf(number, *match.span(4), names, tuple(stack), is_number=True))
+        elif len(stack) > DEEPEST and mark in "{[":
+            break
         else:
             _step(stack, mark)
     if numbers:
@@ -65,17 +77,27 @@ def _step(stack: list[str | int], mark: str) -> None:
         stack.append(0)
     elif mark == "," and isinstance(here, int):
         stack[-1] = here + 1
+    elif mark == "," and len(stack) > 1:
+        stack[-1] = ""  # what is cut short before its colon belongs to no key
     elif mark in "}]" and len(stack) > 1:
         stack.pop()
 
 
 def _decoded(literal: str) -> str:
     if "\\" not in literal:
-        return literal[1:-1]
+        return literal[1:] if not _is_closed(literal) else literal[1:-1]
     try:
         return str(json.loads(literal, strict=False))
     except ValueError:
-        return literal[1:-1]
+        return literal[1:] if not _is_closed(literal) else literal[1:-1]
+
+
+def _is_closed(literal: str) -> bool:
+    """Whether a string has its closing quote, one that no backslash escapes."""
+    if len(literal) < 2 or literal[-1] != '"':
+        return False
+    before = literal[1:-1]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 0
 
 
 def _numbered(path: Path, numbers: dict[Path, list[str]]) -> Path:
@@ -95,6 +117,6 @@ def place_in_literal(text: str, leaf: Leaf, start: int, end: int) -> tuple[int, 
     literal = text[leaf.start : leaf.end]
     if len(literal) == len(leaf.text):
         return leaf.start + start, leaf.start + end
-    offsets = [match.start() for match in UNIT.finditer(literal)]
-    offsets.append(len(literal))
-    return leaf.start + offsets[start], leaf.start + offsets[end]
+    if leaf.offsets is None:
+        leaf.offsets = [*(match.start() for match in UNIT.finditer(literal)), len(literal)]
+    return leaf.start + leaf.offsets[start], leaf.start + leaf.offsets[end]

@@ -103,6 +103,7 @@ ALNUM, WORD = "[A-Za-z0-9]", "[A-Za-z0-9_-]"
 SHAPES = (
     _key("sk-key", "sk-", f"{WORD}{{16,}}"),
     _key("sk-key", "[sr]k_(?:live_|test_)?", f"{ALNUM}{{24,}}", "sk_", "rk_"),
+    _key("openai-client-secret", "ek_", f"{ALNUM}{{20,}}"),
     _key("google-key", "AIza", f"{WORD}{{35}}"),
     _key("google-key", "GOCSPX-", f"{WORD}{{20,}}"),
     _key("google-token", r"ya29\.", r"[A-Za-z0-9_.-]{20,}", "ya29."),
@@ -141,7 +142,7 @@ SHAPES = (
         "private-key",
         ("PRIVATE KEY-----",),
         re.compile(
-            r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----[A-Za-z0-9+/=\s\\:,.-]{32,}?"
+            r"(-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----BEGIN )[A-Za-z0-9+/=\s\\:,.-]){32,}?"
             r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----|\Z))"
         ),
     ),
@@ -168,7 +169,7 @@ SHAPES = (
     Shape(
         "password",
         ("://",),
-        re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@"),
+        re.compile(r"(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,30}://[^\s/:@\"'<>]*:([^\s/@\"'<>]+)@"),
         looks_random,
         in_uri=True,
     ),
@@ -188,6 +189,7 @@ WORD_MARKS = bytes(
 LONG_WORD = b"w" * 15
 MEDIA_LENGTH = 1024
 SHORTEST = len("Basic dTpwYXNz")
+ESCAPED_SLASH = re.compile(rb"(?<!\\)\\+/")
 DATA_URL = re.compile(r"data:[\w.+/-]*(?:;[\w.+=-]+)*;base64,[A-Za-z0-9+/=_%-]*")
 
 
@@ -196,6 +198,10 @@ def may_hold_shape(text: bytes) -> bool:
 
     All but a few shapes are long words, and prose has none.
     """
+    if b"\\u00" in text:  # a letter of a key may be written so
+        return True
+    if b"\\/" in text:
+        text = ESCAPED_SLASH.sub(b"/", text)
     if b"asic" in text or b"PRIVATE KEY-----" in text or (b"://" in text and b"@" in text):
         return True
     words = _long_words(text)

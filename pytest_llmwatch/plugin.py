@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[MODE] = settings.mode_of(config)
         config.stash[GUARDED] = settings.guard_of(config)
+        settings.tool_failures_of(config)
         _tell_expectations(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
@@ -129,7 +130,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture
 def llm_cassette(request: pytest.FixtureRequest) -> Recording:
-    """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_calls`, `.wrap`."""
+    """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_results`, `.wrap` ..."""
     watch = _watch_of(request.config)
     scope = watch.item_scope
     if scope is None or scope.recording.test != request.node.nodeid:
@@ -195,6 +196,10 @@ def pytest_runtest_makereport(
         from .masking import mask_report
         from .verdict import judge, settle
 
+        if watch.item_scope is not None and settings.tool_failures_of(item.config) != "ignore":
+            from .tool_verdict import judge_tools
+
+            judge_tools(item, watch.item_scope.recording, report)
         judge(watch, item.stash[OUTCOMES], call, report)
         mask_report(report, functools.partial(watch.masked, item=item))
         if report.when == "teardown":

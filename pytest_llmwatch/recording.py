@@ -20,7 +20,7 @@ from .calls import JSON, ModelCall
 from .errors import RequestNotRecorded
 from .exchange import Exchange, Request
 from .pricing import price_of, priced_when_asked
-from .redaction import fits, kinds_replaced, may_stand_for_another, redacted
+from .redaction import fits, kinds_replaced, literal_in, may_stand_for_another, redacted
 from .request_key import key_of, request_target, significant_body
 from .spend import Spend, spend_of
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from .errors import ReplayRefusal
     from .exchange import Response, TransferFailure
     from .own_prices import Price
+    from .tool_results import ToolResult
     from .write_policy import Mode
 
 
@@ -59,6 +60,7 @@ class LiveCall:
     key: str
     started: float
     exchange: Exchange | None = None
+    literal: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -76,6 +78,7 @@ class _Loose:
     target: str
     body: JSON
     recorded: _Recorded
+    literal: tuple[str, ...]
 
 
 class Recording:
@@ -165,6 +168,18 @@ class Recording:
         """The tools that all calls so far asked for, in order."""
         return tuple(part for call in self.calls for part in call.tool_calls)
 
+    @property
+    def tool_results(self) -> tuple[ToolResult, ...]:
+        """Each tool call so far with its result from a request that followed."""
+        from .tool_results import tool_results
+
+        return tool_results(self.calls)
+
+    @property
+    def tool_failures(self) -> tuple[ToolResult, ...]:
+        """The tool results that are errors or empty, and the tool calls that nobody answered."""
+        return tuple(result for result in self.tool_results if result.is_failure)
+
     def wrap(self, function: Callable[..., Any], *, model: str) -> Callable[..., Any]:
         """A stand-in for an in-process model whose calls are recorded and replayed like any other.
 
@@ -239,7 +254,9 @@ class Recording:
             if recorded is not None:
                 return recorded
             if self.mode != "replay":
-                return self._start(redacted, key)
+                # Only a placeholder that we have written may stand for another text.
+                sent = f"{request.uri}\n{request.body.decode('utf-8', 'replace')}"
+                return self._start(redacted, key, literal=literal_in(sent))
             miss = self._miss(redacted, body, key)
         raise self.refuse(RequestNotRecorded(self._explain(miss), request=redacted))
 
@@ -267,6 +284,7 @@ class Recording:
             duration=ended - live.started,
             time_to_first_chunk=None if first_chunk is None else first_chunk - live.started,
             at=self._now(),
+            literal=live.literal,
         )
         # The request is that of the key, whatever a hook makes of it the second time.
         live.exchange = replace(self._redact(exchange), request=live.request)
@@ -274,8 +292,9 @@ class Recording:
             self._replaced.update(kinds_replaced(response, live.exchange.response))
         self._on_call(live.exchange)
 
-    def _start(self, request: Request, key: str) -> LiveCall:
-        live = LiveCall(request=with_steady_boundary(request), key=key, started=self._clock())
+    def _start(self, request: Request, key: str, *, literal: tuple[str, ...]) -> LiveCall:
+        started = self._clock()
+        live = LiveCall(request=with_steady_boundary(request), key=key, started=started, literal=literal)
         self._live.append(live)
         self._done.append((key, live))
         return live
@@ -311,7 +330,11 @@ class Recording:
         if not self._loose or (retry_number(request) and key in self._found):
             return self._found.get(key)
         target = request_target(request)
-        found = [one.recorded for one in self._loose if fits(one.target, target) and _fits(one.body, body)]
+        found = [
+            one.recorded
+            for one in self._loose
+            if fits(one.target, target, one.literal) and _fits(one.body, body, one.literal)
+        ]
         recorded = next((one for one in found if one.served < len(one.calls)), found[-1] if found else None)
         if recorded is not None:
             self._found[key] = recorded
@@ -321,10 +344,11 @@ class Recording:
         """What may answer a request with another key: recordings with variables, and those nobody has redacted."""
         loose = []
         for key, recorded in (self._index or {}).items():
-            request = recorded.calls[0].outcome.request
+            outcome = recorded.calls[0].outcome
+            request = outcome.request
             today = self._redact(Exchange(request=request)).request
             if may_stand_for_another(key) or (today.uri, today.body) != (request.uri, request.body):
-                loose.append(_Loose(request_target(today), self._body_of(today), recorded))
+                loose.append(_Loose(request_target(today), self._body_of(today), recorded, outcome.literal))
         return loose
 
     def _key(self, request: Request) -> str:
@@ -353,12 +377,14 @@ class Recording:
         return priced_when_asked(read, lambda read: self.price(read, call.outcome))
 
 
-def _fits(recorded: JSON, body: JSON) -> bool:
+def _fits(recorded: JSON, body: JSON, literal: tuple[str, ...]) -> bool:
     """Whether a body is the recorded one but for its variables."""
     if isinstance(recorded, str) and isinstance(body, str):
-        return fits(recorded, body)
+        return fits(recorded, body, literal)
     if isinstance(recorded, dict) and isinstance(body, dict):
-        return recorded.keys() == body.keys() and all(_fits(item, body[name]) for name, item in recorded.items())
+        return recorded.keys() == body.keys() and all(
+            _fits(item, body[name], literal) for name, item in recorded.items()
+        )
     if isinstance(recorded, list) and isinstance(body, list):
-        return len(recorded) == len(body) and all(map(_fits, recorded, body))
+        return len(recorded) == len(body) and all(map(_fits, recorded, body, [literal] * len(body)))
     return recorded == body and isinstance(recorded, bool) == isinstance(body, bool)

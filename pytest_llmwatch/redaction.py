@@ -16,25 +16,27 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
 
 from .aws_frames import Frame, framed, frames_of
 from .environment_secrets import Forms, forms_of, values_in
 from .errors import SettingError
-from .json_leaves import Leaf, leaves_of, place_in_literal
+from .json_leaves import Leaf, Path, leaves_of, place_in_literal
 from .key_shapes import SHAPES, Span, may_hold_shape, shapes_in
 from .request_key import IGNORED_QUERY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from .exchange import Exchange, Headers, Request, Response
 
 KEPT_REQUEST_HEADERS = re.compile(
-    r"accept|content-type|anthropic-(?:version|beta)|openai-beta|x-stainless-(?:retry-count|lang|package-version)"
+    r"accept|content-type|content-encoding|anthropic-(?:version|beta)|openai-beta|x-stainless-(?:retry-count|lang|package-version)"
     r"|amz-sdk-request|x-amz-target|x-amzn-bedrock-(?:accept|save)|mcp-protocol-version"
 )
 KEPT_RESPONSE_HEADERS = re.compile(
-    r"content-type|location|x-goog-upload-(?:url|status)|retry-after(?:-ms)?|x-should-retry|openai-(?:model|processing-ms|version)|allow"
+    r"content-type|content-encoding|location|x-goog-upload-(?:url|status)|retry-after(?:-ms)?|x-should-retry"
+    r"|openai-(?:model|processing-ms|version)|allow"
     r"|x-amzn-errortype|x-amzn-bedrock-.*|x-envoy-upstream-service-time|server-timing|x-gemini-service-tier"
     r"|(?:anthropic-)?x?-?ratelimit-.*|x-metrics-.*|num_tokens|x-inference-time"
 )
@@ -43,12 +45,18 @@ SECRET_FIELDS = frozenset(
     {"apikey", "xapikey", "xgoogapikey", "accesstoken", "refreshtoken", "idtoken", "authtoken", "sessiontoken"}
     | {"securitytoken", "assertion", "clientassertion", "password", "passwd", "clientsecret", "secretkey", "privatekey"}
     | {"secretaccesskey", "awssecretaccesskey", "awssessiontoken", "authorization", "proxyauthorization"}
-    | {"authorizationtoken"}
+    | {"authorizationtoken", "encodedapikey", "connectionstring", "apitoken", "bearertoken", "secret", "webhooksecret"}
 )
 SECRET_HEADER = re.compile(r".*(?:key|token|secret|auth|cookie|password|credential).*", re.IGNORECASE)
+# Azure writes `"authentication": {"type": "api_key", "key": ...}`.
+HOLDERS = frozenset({"headers", "authentication"})
+# A field below one of these is described there, and has no value: `"properties": {"password": {"type": "string"}}`.
+SCHEMAS = frozenset({"properties", "definitions", "$defs", "schemas"})
+DESCRIPTIONS = frozenset({"type", "object", "title", "description"})
 FIELD_TELLS = (
     *(b"apikey", b"accesstoken", b"refreshtoken", b"idtoken", b"authtoken", b"sessiontoken", b"securitytoken"),
     *(b"assertion", b"passw", b"secret", b"privatekey", b"authorization", b'headers"', b'headers\\"'),
+    *(b"apitoken", b"bearertoken", b"connectionstring", b"authentication"),
 )
 SMALL_LETTERS = bytes(range(256)).lower()
 # Random by nature, no secret, and needed byte for byte by the next request or by whoever looks at the picture.
@@ -65,16 +73,16 @@ OF_THIS_RUN = re.compile(
     rf"|~redacted\.(?:[A-Z0-9_]+|{'|'.join(sorted({shape.kind for shape in SHAPES}))})~"
 )
 LONGEST_SECRET = 4096
-# What may stand for a secret: no spaces, and no letters of languages that are written without them.
-RUN = re.compile(
-    r"[^\s\u0e00-\u0eff\u1000-\u11ff\u1780-\u17ff\u2e80-\ud7ff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]*"
-)
+NUMBER = "number"
+SHORTEST_SECRET = 4
+# What may stand for a secret, if it is not empty: no spaces, and no letters that only texts have.
+RUN = re.compile(r"[!-~]*")
 LOGIN = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#@]*@")
-PARAMETER = re.compile(r"(?<=[?&])([^=&#]+)=([^&#]+)")
+PARAMETER = re.compile(r"(?<=[?&#])([^=&#?]+)=([^&#]+)")
 PAIR = re.compile(r"(?:^|(?<=&))([^=&]+)=([^&]+)")
-PART = re.compile(r"\r\n\r\n(.*?)(?=\r\n--)", re.DOTALL)
-PART_NAME = re.compile(r'content-disposition:[^\r\n]*?[; ]name="?([^";\r\n]+)', re.IGNORECASE)
-DATA_LINE = re.compile(r"^data: ?([^\r\n]*)", re.MULTILINE)
+PART_NAME = re.compile(r'content-disposition:[^\r\n]{0,1000}?[; ]name="?([^";\r\n]+)', re.IGNORECASE)
+# Beside what an event says, JSON on a line of its own: what only begins like a stream may be anything.
+DATA_LINE = re.compile(r"^(?:data: ?|[ \t]*(?=[{\[\"]))([^\r\n]*)", re.MULTILINE)
 EVENTS = re.compile(r"\s*(?:data|event|id|retry)?:")
 SURROGATE = re.compile("[\udc80-\udcff]")
 
@@ -200,11 +208,12 @@ def redacted_uri(uri: str, secrets: Secrets = KNOWN) -> str:
     if "@" in uri:
         uri = LOGIN.sub(r"\1", uri)
     spans = _plain_spans(uri, secrets, in_uri=True)
-    if "?" in uri:
+    if "?" in uri or "#" in uri:
         spans += [
-            Span(*match.span(2), match[1].lower())
-            for match in PARAMETER.finditer(uri, uri.index("?"))
-            if match[1].lower() in IGNORED_QUERY and not PLACEHOLDER.fullmatch(match[2])
+            Span(*match.span(2), name)
+            for match in PARAMETER.finditer(uri)
+            if ((name := unquote_plus(match[1]).lower()) in IGNORED_QUERY or _normal(name) in SECRET_FIELDS)
+            and not PLACEHOLDER.fullmatch(match[2])
         ]
     spans = _not_exempt(uri, spans, secrets)
     return _applied(uri, [replace(span, in_uri=True) for span in spans]) if spans else uri
@@ -245,6 +254,8 @@ def placeholder(span: Span) -> str:
     """What stands in the place of a secret; nothing in the place of its second piece."""
     if not span.kind:
         return ""
+    if span.kind == NUMBER:
+        return "0"
     return f"~redacted.{span.kind}~" if span.in_uri else f"[redacted:{span.kind}]"
 
 
@@ -253,9 +264,22 @@ def may_stand_for_another(key: str) -> bool:
     return "redacted" in key and OF_THIS_RUN.search(key) is not None
 
 
-def fits(recorded: str, text: str) -> bool:
-    """Whether a text is the recorded one, with anything but spaces in the place of each variable and each key."""
-    pieces = OF_THIS_RUN.split(recorded)
+def literal_in(text: str) -> tuple[str, ...]:
+    """What looks in a text that nobody has redacted yet as if a replay might put something else in its place."""
+    return tuple(sorted(set(OF_THIS_RUN.findall(text)))) if "redacted" in text else ()
+
+
+def fits(recorded: str, text: str, literal: Collection[str] = ()) -> bool:
+    """Whether a text is the recorded one, with nothing or a word in the place of each variable and each key.
+
+    Those of `literal` the application has written itself: they stand for themselves.
+    """
+    pieces, end = [], 0
+    for match in OF_THIS_RUN.finditer(recorded):
+        if match[0] not in literal:
+            pieces.append(recorded[end : match.start()])
+            end = match.end()
+    pieces.append(recorded[end:])
     if len(pieces) == 1 or not text.startswith(pieces[0]):
         return recorded == text
     ends = [len(pieces[0])]
@@ -265,16 +289,16 @@ def fits(recorded: str, text: str) -> bool:
 
 
 def _ends_after(text: str, piece: str, starts: list[int]) -> list[int]:
-    """Where a piece can end that follows a run of no spaces from one of these places."""
-    ends = []
+    """Where a piece can end that follows nothing or a word from one of these places."""
+    ends: set[int] = set()
     done = -1
     for start in starts:
         run = RUN.match(text, start, start + LONGEST_SECRET)
         last = run.end() if run else start
-        places = range(max(start, done + 1), last + 1)
-        ends += [place + len(piece) for place in places if text.startswith(piece, place)]
+        places = (start, *range(max(start + SHORTEST_SECRET, done + 1), last + 1))
+        ends.update(place + len(piece) for place in places if text.startswith(piece, place))
         done = max(done, last)
-    return ends
+    return sorted(ends)
 
 
 def _applied(text: str, spans: Iterable[Span]) -> str:
@@ -316,7 +340,7 @@ def _not_exempt(text: str, spans: list[Span], secrets: Secrets) -> list[Span]:
 
 @functools.lru_cache(maxsize=1024)  # few URLs and headers, many times
 def _is_plain(text: str) -> bool:
-    return "?" not in text and "@" not in text and not may_hold_shape(text.encode("utf-8", "surrogateescape"))
+    return not any(sign in text for sign in "?@#") and not may_hold_shape(text.encode("utf-8", "surrogateescape"))
 
 
 def _may_hold(body: bytes, secrets: Secrets) -> bool:
@@ -335,11 +359,29 @@ def _normal(name: str) -> str:
     return name.lower().replace("_", "").replace("-", "")
 
 
-def _is_secret_field(names: tuple[str, ...]) -> bool:
+def _secret_field(names: tuple[str, ...]) -> str | None:
+    """The secret field that a text under these keys belongs to."""
     name = names[-1] if names else ""
     if _normal(name) in SECRET_FIELDS:
-        return True
-    return len(names) > 1 and names[-2].lower() == "headers" and SECRET_HEADER.fullmatch(name) is not None
+        return name.lower()
+    if len(names) > 1 and names[-2].lower() in HOLDERS and SECRET_HEADER.fullmatch(name):
+        return name.lower()
+    if name in DESCRIPTIONS:
+        return None
+    inside = ((above, one) for above, one in zip(("", *names), names[:-1], strict=False) if above not in SCHEMAS)
+    return next((one.lower() for _above, one in inside if _normal(one) in SECRET_FIELDS), None)
+
+
+def _secret_fields(leaves: list[Leaf]) -> dict[Path, str]:
+    """The places of values whose names stand beside them: `{"name": "X-Api-Key", "value": ...}`."""
+    fields: dict[Path, str] = {}
+    for leaf in leaves:
+        if leaf.is_key or leaf.names[-1:] not in (("name",), ("key",)):
+            continue
+        is_header = "headers" in leaf.names and SECRET_HEADER.fullmatch(leaf.text) is not None
+        if is_header or _normal(leaf.text) in SECRET_FIELDS:
+            fields[*leaf.path[:-1], "value"] = leaf.text.lower()
+    return fields
 
 
 def _body_spans(text: str, kind: str, secrets: Secrets) -> list[Span]:
@@ -355,9 +397,9 @@ def _body_spans(text: str, kind: str, secrets: Secrets) -> list[Span]:
 
 def _form_spans(text: str, secrets: Secrets) -> list[Span]:
     fields = [
-        Span(*match.span(2), match[1].lower())
+        Span(*match.span(2), name)
         for match in PAIR.finditer(text)
-        if _normal(match[1]) in SECRET_FIELDS and not PLACEHOLDER.fullmatch(match[2])
+        if _normal(name := unquote_plus(match[1]).lower()) in SECRET_FIELDS and not PLACEHOLDER.fullmatch(match[2])
     ]
     spans = [*_not_exempt(text, fields, secrets), *_plain_spans(text, secrets, in_uri=True)]
     return [replace(span, in_uri=True) for span in spans]
@@ -366,14 +408,14 @@ def _form_spans(text: str, secrets: Secrets) -> list[Span]:
 def _multipart_spans(text: str, secrets: Secrets) -> list[Span]:
     spans = _values(text, secrets)
     end = 0
-    for match in PART.finditer(text):
-        name, content = PART_NAME.search(text, end, match.start()), match[1]
-        end = match.end()
+    while (head := text.find("\r\n\r\n", end)) >= 0 and (last := text.find("\r\n--", start := head + 4)) >= 0:
+        name, content = PART_NAME.search(text, end, head), text[start:last]
+        end = last
         if SURROGATE.search(content) or "\0" in content:
             continue
         if name is not None and _normal(name[1]) in SECRET_FIELDS and content and not PLACEHOLDER.fullmatch(content):
-            spans += _moved(_not_exempt(content, [Span(0, len(content), name[1].lower())], secrets), match.start(1))
-        spans += _moved(_text_spans(content, secrets), match.start(1))
+            spans += _moved(_not_exempt(content, [Span(0, len(content), name[1].lower())], secrets), start)
+        spans += _moved(_text_spans(content, secrets), start)
     return spans
 
 
@@ -385,7 +427,8 @@ def _text_spans(text: str, secrets: Secrets) -> list[Span]:
     """The secrets of a text that is JSON, a stream of JSON values, or prose."""
     if EVENTS.match(text):
         lines = [match.span(1) for match in DATA_LINE.finditer(text)]
-        return _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets) + _values(text, secrets)
+        spans = _spans_of_leaves(text, _leaves_of_lines(text, lines), secrets)
+        return spans + shapes_in(_without(text, lines), secrets.patterns) + _values(text, secrets)
     first = text.lstrip()[:1]
     if first not in ("{", "[", '"'):
         return _plain_spans(text, secrets)
@@ -404,6 +447,15 @@ def _text_spans(text: str, secrets: Secrets) -> list[Span]:
     return _spans_of_leaves(text, leaves, secrets) + _values(text, secrets)
 
 
+def _without(text: str, lines: Iterable[tuple[int, int]]) -> str:
+    """The text with nothing to be found in these lines, and everything else in its place."""
+    pieces, at = [], 0
+    for start, end in lines:
+        pieces += [text[at:start], "\0" * (end - start)]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
 def _leaves_of_lines(text: str, lines: Iterable[tuple[int, int]]) -> list[Leaf]:
     leaves: list[Leaf] = []
     for start, end in lines:
@@ -412,11 +464,16 @@ def _leaves_of_lines(text: str, lines: Iterable[tuple[int, int]]) -> list[Leaf]:
     return leaves
 
 
-def _spans_of_leaves(text: str, leaves: Iterable[Leaf], secrets: Secrets) -> list[Span]:
+def _spans_of_leaves(text: str, leaves: list[Leaf], secrets: Secrets) -> list[Span]:
     spans: list[Span] = []
     places: dict[object, list[Leaf]] = {}
+    fields = _secret_fields(leaves)
     for leaf in leaves:
-        for found in _string_spans(leaf.text, leaf.names, secrets, is_key=leaf.is_key):
+        if leaf.is_number:
+            spans += _not_exempt(text, _number_spans(leaf), secrets)
+            continue
+        field = None if leaf.is_key else fields.get(leaf.path) or _secret_field(leaf.names)
+        for found in _string_spans(leaf.text, leaf.names, secrets, field):
             start, end = place_in_literal(text, leaf, found.start, found.end)
             spans.append(replace(found, start=start, end=end))
         if not leaf.is_key:
@@ -427,12 +484,18 @@ def _spans_of_leaves(text: str, leaves: Iterable[Leaf], secrets: Secrets) -> lis
     return spans
 
 
+def _number_spans(leaf: Leaf) -> list[Span]:
+    # A zero is a number wherever it stands; a placeholder would need as many quotes and escapes as the JSON is deep.
+    is_secret = _normal(leaf.names[-1]) in SECRET_FIELDS and leaf.text != "0"
+    return [Span(leaf.start, leaf.end, NUMBER)] if is_secret else []
+
+
 def _spans_across(text: str, pieces: list[Leaf], secrets: Secrets) -> list[Span]:
     """What only the pieces together say: the placeholder is in the first, nothing in the others."""
     if len({piece.text for piece in pieces}) == 1:
         return []
     whole = "".join(piece.text for piece in pieces)
-    found = merged(_string_spans(whole, pieces[0].names, secrets) if not _is_secret_field(pieces[0].names) else [])
+    found = merged(_string_spans(whole, pieces[0].names, secrets) if _secret_field(pieces[0].names) is None else [])
     spans: list[Span] = []
     at = 0
     for piece in pieces:
@@ -446,12 +509,11 @@ def _spans_across(text: str, pieces: list[Leaf], secrets: Secrets) -> list[Span]
     return spans
 
 
-def _string_spans(text: str, names: tuple[str, ...], secrets: Secrets, *, is_key: bool = False) -> list[Span]:
+def _string_spans(text: str, names: tuple[str, ...], secrets: Secrets, field: str | None = None) -> list[Span]:
     if not text:
         return []
-    if not is_key and _is_secret_field(names):
-        field = [] if PLACEHOLDER.fullmatch(text) else [Span(0, len(text), names[-1].lower())]
-        return _not_exempt(text, field, secrets)
+    if field is not None:
+        return _not_exempt(text, [] if PLACEHOLDER.fullmatch(text) else [Span(0, len(text), field)], secrets)
     spans: list[Span] = []
     is_opaque = _is_opaque(text, names)
     if not is_opaque:
@@ -479,12 +541,15 @@ def _nested_fields(text: str) -> list[Span]:
         if not re.match(r'\s*\[?\s*\{\s*"', text):
             return []  # else it is JSON that was cut short
     spans = []
-    for leaf in leaves_of(text):
-        if leaf.is_key or not leaf.text:
+    leaves = leaves_of(text)
+    fields = _secret_fields(leaves)
+    for leaf in leaves:
+        if leaf.is_number:
+            spans += _number_spans(leaf)
+        elif leaf.is_key or not leaf.text or PLACEHOLDER.fullmatch(leaf.text):
             continue
-        if _is_secret_field(leaf.names):
-            if not PLACEHOLDER.fullmatch(leaf.text):
-                spans.append(Span(leaf.start, leaf.end, leaf.names[-1].lower()))
+        elif field := fields.get(leaf.path) or _secret_field(leaf.names):
+            spans.append(Span(leaf.start, leaf.end, field))
         elif leaf.text.lstrip()[:1] in ("{", "["):
             for found in _nested_fields(leaf.text):
                 start, end = place_in_literal(text, leaf, found.start, found.end)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .write_policy import Mode
 
 Guarded = Literal["used", "all", "off"]
+ToolFailures = Literal["warn", "fail", "ignore"]
+TOOL_FAILURES: tuple[ToolFailures, ...] = ("warn", "fail", "ignore")
 SIMILARITIES = ("embedding", "lexical")
 GUARDED: tuple[Guarded, ...] = ("used", "all", "off")
 MODES: dict[str, Mode] = {
@@ -95,6 +97,11 @@ SETTINGS: dict[str, Setting] = {
         default="embedding",
         help="what `similar_to` compares by where a test does not say: `embedding` or `lexical`",
     ),
+    "tool_failures": Setting(
+        ini="llm_tool_failures",
+        default="ignore",
+        help="tools that failed in a test that passed (`llm_cassette.tool_failures`): `warn`, `fail` or `ignore`",
+    ),
     "prices": Setting(
         ini="llm_prices",
         ini_type="linelist",
@@ -135,6 +142,18 @@ def similarity_of(config: pytest.Config) -> str:
     value = str(setting_of("similarity", config, environ=os.environ, marker={})).strip().lower()
     if value not in SIMILARITIES:
         raise SettingError(f"{value!r} is no similarity; use embedding or lexical (llm_similarity)")
+    return value
+
+
+def tool_failures_of(config: pytest.Config) -> ToolFailures:
+    """What silent tool failures do to a test that passed.
+
+    Raises:
+        SettingError: the value is none of the three.
+    """
+    value: ToolFailures = str(setting_of("tool_failures", config, environ=os.environ, marker={})).strip().lower()  # type: ignore[assignment]  # looked up next
+    if value not in TOOL_FAILURES:
+        raise SettingError(f"{value!r} is no value for tool failures; use warn, fail or ignore (llm_tool_failures)")
     return value
 
 

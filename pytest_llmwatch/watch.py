@@ -401,9 +401,9 @@ def _decode(item: pytest.Item, exchange: Exchange) -> ModelCall:
 
 
 def _claimed(request: Request) -> bool:
-    from .wire import formats
+    from .wire import claiming
 
-    return any(each.claims(request) for each in formats())
+    return claiming(request) is not None
 
 
 @functools.cache

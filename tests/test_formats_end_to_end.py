@@ -732,7 +732,7 @@ def pytest_of(project, variable, *args):
     environment = project.environment({"ANTHROPIC_API_KEY": "sk-ant-secret", "LITELLM_LOCAL_MODEL_COST_MAP": "True"})
     command = [os.environ[variable] if variable else sys.executable, "-m", "pytest", *args]
     done = subprocess.run(
-        command, cwd=project.path, env=environment, capture_output=True, text=True, check=False, timeout=100
+        command, cwd=project.path, env=environment, capture_output=True, text=True, check=False, timeout=200
     )
     print(done.stdout, done.stderr, sep="\n")
     return pytest.RunResult(done.returncode, done.stdout.splitlines(), done.stderr.splitlines(), 0.0)

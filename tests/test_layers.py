@@ -83,6 +83,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "renamed": NOTHING,
         "fixture_scope": frozenset({"pytest"}),
         "verdict": frozenset({"pytest"}),
+        "tool_verdict": frozenset({"pytest"}),
         "masking": frozenset({"pytest", "_pytest"}),
         "terminal": frozenset({"pytest", "_pytest"}),
         "collected": frozenset({"pytest"}),

@@ -181,6 +181,43 @@ def test_a_changed_prompt_beside_a_variable_is_not_served(project):
     assert leaks(project, result) == []
 
 
+@pytest.mark.parametrize("changed", ["x@example.org", "[redacted:NAME]"])
+def test_a_placeholder_that_the_application_wrote_stands_for_itself_only(project, changed):
+    project.write(test_bot=LITERAL.replace(VAULT, "[redacted:EMAIL]"))
+    project.pytest("--llm-record", env=project.secrets).assert_outcomes(passed=1)
+    project.pytest(env=project.secrets).assert_outcomes(passed=1)
+    project.write(test_bot=LITERAL.replace(VAULT, changed))
+    result = project.pytest(env=project.secrets)
+
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*No recording matches this request*"])
+
+
+def test_a_body_that_nobody_could_open_is_replayed_with_its_coding(project, provider):
+    body = b"\x0b\x02\x80hello\x03"
+    coded = {"content-type": "application/json", "content-encoding": "br"}
+    provider.answer_with(lambda _asked: raw(200, coded, body))
+    project.write(
+        test_bot="""
+            import os, urllib.request
+            import pytest
+
+            @pytest.mark.llm
+            def test_coded():
+                url = os.environ["MODEL_BASE_URL"] + "/chat/completions"
+                headers = {"content-type": "application/json"}
+                request = urllib.request.Request(url, b'{"model": "m", "messages": []}', headers)
+                with urllib.request.urlopen(request) as answer:
+                    assert answer.headers["content-encoding"] == "br"
+                    assert answer.read() == bytes.fromhex("0b028068656c6c6f03")
+        """
+    )
+
+    project.pytest("--llm-record").assert_outcomes(passed=1)
+    project.pytest().assert_outcomes(passed=1)
+    assert provider.requests_served == 1
+
+
 LONG = "Qz7-Lw3Tb1Xv5Rk9Mn2Pd8Fh4Gj6Sc0Ya" * 4
 LONG_ONE = """
     import base64, os

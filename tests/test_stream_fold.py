@@ -308,6 +308,7 @@ EVENT = {"id": "x", "object": "chunk", "choices": [{"delta": {"content": "Hi"}}]
         sse([EVENT, EVENT]) + rb'data: {"half":"\ud83d"}' + b"\n\n" + sse([EVENT]),
         sse([EVENT, EVENT]) + b'data: {"x":NaN}\n\ndata: "text"\n\ndata: 5\n\n' + sse([EVENT]),
         sse([EVENT, EVENT]) + b"data: \xff\xfe\n\n" + sse([EVENT]),
+        sse([EVENT] * 9) + sse([{**EVENT, "text": "half a character"}]).replace(b"half", b"\xf4") + sse([EVENT] * 9),
         sse([EVENT, {**EVENT, "": 1, "a.b": 2, "~": 3, "0": 4, "{event}": "\x010\x02"}, EVENT]),
         sse([EVENT, EVENT], separators=(", ", ": ")) + sse([EVENT, EVENT]),
         sse([{**EVENT, "all": "one two three four five six"[:n]} for n in range(0, 27, 3)]),

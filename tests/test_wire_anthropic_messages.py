@@ -8,6 +8,8 @@ import gzip
 import hashlib
 import json
 import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -30,8 +32,10 @@ from pytest_llmwatch.calls import (
 from pytest_llmwatch.errors import UndecodableExchange
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.lifting import lifted
+from pytest_llmwatch.pricing import cost_of as price_of
 from pytest_llmwatch.wire import anthropic_messages
 
+DAY = datetime(2026, 11, 1, tzinfo=UTC)
 URI = "https://api.anthropic.com/v1/messages"
 VERTEX = "https://us-east5-aiplatform.googleapis.com/v1/projects/p/locations/us-east5/publishers/anthropic/models/"
 ASKED = {
@@ -219,7 +223,106 @@ def test_a_whole_answer_is_read_in_the_words_of_the_conventions():
             cache_write_input_tokens=7049,
             reasoning_output_tokens=33,
         ),
+        billing={"service_tier": "standard", "inference_geo": "global"},
     )
+
+
+def asking_with(*tools, **message):
+    return ASKED | {"tools": [{"type": tool, "name": tool} for tool in tools]} | message
+
+
+def ran(name):
+    return {"type": "server_tool_use", "id": "srvtoolu_1", "name": name, "input": {}}
+
+
+HOUR = ASKED | {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+UPLOAD = ASKED | {"messages": [{"role": "user", "content": [{"type": "container_upload", "file_id": "file_1"}]}]}
+UNKNOWN_LIFETIME = {"other_charges": ["cache writes of an unknown lifetime"]}
+
+
+@pytest.mark.parametrize(
+    "usage, asked, expected",
+    [
+        ({"service_tier": "priority"}, ASKED, {"service_tier": "priority"}),
+        ({"service_tier": "batch"}, ASKED, {"service_tier": "batch"}),
+        ({"speed": "fast"}, ASKED, {"speed": "fast"}),
+        ({"inference_geo": "us"}, ASKED, {"inference_geo": "us"}),
+        ({"server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 5, "tool_search_requests": 1}}, ASKED,
+         {"web_search_requests": 2}),
+        ({"server_tool_use": {"image_requests": 1}}, ASKED, {"other_charges": ["image_requests"]}),
+        ({"cache_creation_input_tokens": 9,
+          "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 7}}, HOUR,
+         {"cache_write_1h_tokens": 7}),
+        # Not every host says which tokens were cached for how long.
+        ({"cache_creation_input_tokens": 9}, HOUR, UNKNOWN_LIFETIME),
+        ({"cache_creation_input_tokens": 9}, ASKED, {}),
+        ({"cache_creation_input_tokens": 9, "cache_creation": {"ephemeral_1h_input_tokens": 7}}, ASKED,
+         {"cache_write_1h_tokens": 7} | UNKNOWN_LIFETIME),
+        ({}, HOUR, {}),
+    ],
+)  # fmt: skip
+def test_what_the_bill_depends_on_beside_the_tokens_is_read(usage, asked, expected):
+    assert decoded({"type": "message", "content": [], "usage": usage}, asked=asked).billing == expected
+
+
+@pytest.mark.parametrize(
+    "name, asked, charges",
+    [
+        ("code_execution", asking_with("code_execution_20250522"), ["code_execution"]),
+        ("bash_code_execution", asking_with("code_execution_20260120", "web_search_20250305"), ["code_execution"]),
+        ("bash_code_execution", asking_with("code_execution_20260120", "web_search_20260209"), None),
+        ("code_execution", asking_with("web_fetch_20260309"), None),
+        ("web_search", asking_with("web_search_20250305"), None),
+        # A container with files in it runs, and costs, whether it is used or not.
+        ("web_search", UPLOAD, ["code_execution"]),
+    ],
+)
+def test_running_code_is_charged_unless_a_recent_web_tool_is_offered(name, asked, charges):
+    body = {"type": "message", "content": [ran(name)], "usage": {"input_tokens": 5, "output_tokens": 1}}
+
+    assert decoded(body, asked=asked).billing.get("other_charges") == charges
+
+
+# As in the documentation: https://platform.claude.com/docs/en/build-with-claude/compaction
+COMPACTED = [
+    {"type": "compaction", "input_tokens": 180000, "output_tokens": 3500},
+    {"type": "message", "input_tokens": 23000, "output_tokens": 1000},
+]
+
+
+@pytest.mark.parametrize(
+    "iterations, charges",
+    [
+        (COMPACTED, ["compaction"]),
+        (COMPACTED[1:], None),
+        ([COMPACTED[1], {"type": "advisor_message", "output_tokens": 9}], ["advisor_message"]),
+        (COMPACTED[1:] * 2, ["iterations"]),
+        ([{"type": "message", "input_tokens": 20000, "output_tokens": 400},
+          {"type": "message", "input_tokens": 3000, "output_tokens": 600}], None),
+        ([], None),
+    ],
+)  # fmt: skip
+def test_tokens_of_iterations_that_the_usage_leaves_out_are_a_charge_of_their_own(iterations, charges):
+    usage = {"input_tokens": 23000, "output_tokens": 1000, "iterations": iterations}
+    call = streamed(
+        start({"input_tokens": 23000, "output_tokens": 1}),
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage},
+        END,
+    )
+
+    assert call.usage == Usage(input_tokens=23000, output_tokens=1000)
+    assert call.billing.get("other_charges") == charges
+
+
+def test_a_cache_write_for_an_hour_costs_more_than_one_for_five_minutes():
+    def cost_with(**by_lifetime):
+        usage = {"input_tokens": 1000, "output_tokens": 100, "cache_creation_input_tokens": 100}
+        usage["cache_creation"] = {f"ephemeral_{name[1:]}_input_tokens": count for name, count in by_lifetime.items()}
+        call = answered({"type": "text", "text": "Hi"}, model="claude-sonnet-4-5", usage=usage)
+        return price_of(replace(call, provider_name="anthropic"), at=DAY).cost
+
+    assert cost_with(_5m=100) == Decimal("0.004875")
+    assert cost_with(_1h=100) == Decimal("0.0051")
 
 
 def test_a_stream_reads_like_the_whole_answer():

@@ -141,7 +141,114 @@ def test_a_whole_answer_is_read_in_the_words_of_the_conventions():
         finish_reasons=("stop",),
         provider_finish_reasons=("STOP",),
         usage=Usage(input_tokens=35, output_tokens=12, cache_read_input_tokens=5, reasoning_output_tokens=10),
+        billing={"total_tokens": 47},
     )
+
+
+def counted(**fields):
+    return {"promptTokenCount": 9, "candidatesTokenCount": 4} | fields
+
+
+def of_modality(**counts):
+    return [{"modality": name, "tokenCount": count} for name, count in counts.items()]
+
+
+@pytest.mark.parametrize(
+    "usage, expected",
+    [
+        (counted(), {}),
+        (counted(totalTokenCount=13), {"total_tokens": 13}),
+        (counted(trafficType="ON_DEMAND"), {"service_tier": "standard"}),
+        (counted(trafficType=1), {"service_tier": "standard"}),
+        (counted(trafficType="ON_DEMAND_FLEX"), {"service_tier": "flex"}),
+        (counted(traffic_type="ON_DEMAND_PRIORITY"), {"service_tier": "priority"}),
+        (counted(trafficType="PROVISIONED_THROUGHPUT"), {"service_tier": "provisioned_throughput"}),
+        (counted(trafficType=2), {"service_tier": "provisioned_throughput"}),
+        (counted(trafficType="TRAFFIC_TYPE_UNSPECIFIED"), {}),
+        (counted(serviceTier="flex"), {"service_tier": "flex"}),
+        (counted(serviceTier="unspecified"), {}),
+        (counted(promptTokensDetails=of_modality(TEXT=5, AUDIO=4)), {"input_audio_tokens": 4}),
+        (counted(promptTokensDetails=[{"modality": 4, "tokenCount": 3}]), {"input_audio_tokens": 3}),
+        (counted(promptTokensDetails=of_modality(AUDIO=4), toolUsePromptTokensDetails=of_modality(AUDIO=2)),
+         {"input_audio_tokens": 6}),
+        (counted(promptTokensDetails=of_modality(AUDIO=4), cacheTokensDetails=of_modality(AUDIO=2)),
+         {"input_audio_tokens": 4, "other_charges": ["cached audio"]}),
+        (counted(candidatesTokensDetails=of_modality(AUDIO=4)), {"output_audio_tokens": 4}),
+        (counted(candidatesTokensDetails=of_modality(IMAGE=1290)), {"output_image_tokens": 1290}),
+        (counted(candidatesTokensDetails=of_modality(VIDEO=4)), {"other_charges": ["video"]}),
+        (counted(promptTokensDetails=of_modality(IMAGE=258, VIDEO=5, DOCUMENT=1)), {}),
+    ],
+)  # fmt: skip
+def test_what_the_bill_depends_on_beside_the_tokens_is_read(usage, expected):
+    assert decoded(answer({"text": "Hi"}, usageMetadata=usage)).billing == expected
+
+
+@pytest.mark.parametrize(
+    "asked, headers, usage, tier",
+    [
+        ("flex", (), counted(), "flex"),
+        # Without room, priority is served, and billed, as standard.
+        ("priority", (("x-gemini-service-tier", "standard"),), counted(), "standard"),
+        ("priority", (), counted(serviceTier="standard"), "standard"),
+        ("SERVICE_TIER_FLEX", (), counted(), "flex"),
+        ("unspecified", (), counted(), None),
+    ],
+)
+def test_the_tier_is_the_one_that_served_else_the_one_asked_for(asked, headers, usage, tier):
+    body = answer({"text": "Hi"}, usageMetadata=usage)
+    call = decoded(body, asked=ASKED | {"serviceTier": asked}, headers=headers)
+
+    assert call.billing.get("service_tier") == tier
+
+
+def grounded(*queries, usage=None, **more):
+    grounding = {"webSearchQueries": list(queries)} | more
+    body = answer({"text": "Hi"}, usageMetadata=usage or counted())
+    body["candidates"][0]["groundingMetadata"] = grounding
+    return body
+
+
+@pytest.mark.parametrize(
+    "model, searches",
+    [("gemini-2.5-flash", 1), ("gemini-2.0-flash-001", 1), ("gemini-3.1-pro-preview", 2), ("gemini-flash-latest", 2)],
+)
+def test_up_to_gemini_2_a_grounded_prompt_is_charged_and_from_3_on_every_query(model, searches):
+    body = grounded("phones", "used phones", "phones", "") | {"modelVersion": model}
+
+    assert decoded(body).billing == {"web_search_requests": searches}
+    assert decoded(grounded() | {"modelVersion": model}).billing == {}
+
+
+@pytest.mark.parametrize(
+    "tool, charges",
+    [
+        ("googleMaps", ["googleMaps"]),
+        ("google_maps", ["googleMaps"]),
+        ("enterpriseWebSearch", ["enterpriseWebSearch"]),
+        ("retrieval", ["retrieval"]),
+        ("googleSearch", None),
+        ("urlContext", None),
+    ],
+)
+def test_a_grounding_with_another_price_is_a_charge_of_its_own(tool, charges):
+    asked = ASKED | {"tools": [{tool: {}}]}
+
+    assert decoded(grounded(groundingChunks=[{"maps": {}}]), asked=asked).billing.get("other_charges") == charges
+    assert decoded(answer({"text": "Hi"}, usageMetadata=counted()), asked=asked).billing == {}
+
+
+def test_tokens_that_a_search_brought_in_are_not_billed_like_those_of_other_tools():
+    usage = counted(toolUsePromptTokenCount=90)
+
+    assert decoded(grounded("phones", usage=usage)).billing["other_charges"] == ["tool use tokens beside a search"]
+    assert decoded(answer({"text": "Hi"}, usageMetadata=usage)).billing == {}
+
+
+def test_an_image_that_nobody_counted_has_no_price():
+    image = {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}
+
+    assert decoded(answer(image, usageMetadata=counted())).billing == {"other_charges": ["media that nobody counted"]}
+    assert decoded(answer(image)).billing == {}
 
 
 @FRAMINGS

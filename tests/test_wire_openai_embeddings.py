@@ -57,7 +57,26 @@ def test_an_answer_is_read_in_the_words_of_the_conventions():
         input_messages=(PHONE,),
         parameters={"encoding_format": "base64"},
         usage=Usage(input_tokens=3),
+        billing={"total_tokens": 3},
     )
+
+
+@pytest.mark.parametrize(
+    "usage, expected",
+    [
+        ({"prompt_tokens": 3, "total_tokens": 3}, {"total_tokens": 3}),
+        ({"prompt_tokens": 0, "total_tokens": 12}, {"total_tokens": 12}),
+        # https://docs.voyageai.com/docs/pricing
+        ({"text_tokens": 5, "image_pixels": 2000000, "total_tokens": 3576},
+         {"total_tokens": 3576, "other_charges": ["image_pixels"]}),
+        ({"text_tokens": 5, "image_pixels": 0, "total_tokens": 5}, {"total_tokens": 5}),
+        ({"prompt_tokens": 9, "prompt_tokens_details": {"audio_tokens": 4, "image_tokens": 5}},
+         {"input_audio_tokens": 4, "input_image_tokens": 5}),
+        ({}, {}),
+    ],
+)  # fmt: skip
+def test_what_the_bill_depends_on_beside_the_tokens_is_read(usage, expected):
+    assert decoded({"object": "list", "data": [], "usage": usage}).billing == expected
 
 
 @pytest.mark.parametrize("vector", ["3OpOvMylVzwB8B28", [0.01, -0.02], [1, -3, 127], None])

@@ -136,7 +136,55 @@ def test_a_whole_answer_is_read_in_the_words_of_the_conventions():
             cache_write_input_tokens=16,
             reasoning_output_tokens=256,
         ),
+        billing={"total_tokens": 309},
     )
+
+
+def searched(**action):
+    return {"type": "web_search_call", "status": "completed"} | ({"action": action} if action else {})
+
+
+SEARCH = searched(type="search", query="phones")
+PREVIEW = {"tools": [{"type": "web_search_preview"}]}
+REASONED = {"usage": {"input_tokens": 9, "output_tokens": 9, "output_tokens_details": {"reasoning_tokens": 4}}}
+IN_CONTAINER = {"type": "shell_call", "environment": {"type": "container_reference", "container_id": "cntr_1"}}
+
+
+@pytest.mark.parametrize(
+    "items, fields, expected",
+    [
+        ([], {"service_tier": "flex"}, {"service_tier": "flex"}),
+        ([], {"usage": {"input_tokens": 9, "output_tokens": 9, "total_tokens": 18}}, {"total_tokens": 18}),
+        # To open a page that was found, and to look for words in it, is not charged.
+        ([SEARCH, searched(type="open_page"), searched(type="find_in_page"), searched()], {},
+         {"web_search_requests": 2}),
+        ([SEARCH], {"tool_usage": {"web_search": {"num_requests": 3}}}, {"web_search_requests": 3}),
+        ([SEARCH], {"tool_usage": {"web_search": {"num_requests": 0}}}, {}),
+        ([SEARCH], PREVIEW, {"web_search_requests": 1, "other_charges": ["web_search_preview"]}),
+        ([SEARCH], PREVIEW | REASONED, {"web_search_requests": 1}),
+        ([], PREVIEW, {}),
+        ([SEARCH], {"model": "gpt-4.1-mini-2025-04-14"},
+         {"web_search_requests": 1, "other_charges": ["search content"]}),
+        ([{"type": "file_search_call"}] * 2, {}, {"other_charges": ["file_search_call"]}),
+        ([{"type": "code_interpreter_call"}], {}, {"other_charges": ["code_interpreter_call"]}),
+        ([{"type": "image_generation_call"}], {}, {"other_charges": ["image_generation_call"]}),
+        ([{"type": "x_search_call"}], {}, {"other_charges": ["x_search_call"]}),
+        ([IN_CONTAINER], {}, {"other_charges": ["shell_call"]}),
+        ([{"type": "shell_call", "environment": {"type": "local"}}, {"type": "shell_call"}], {}, {}),
+        ([{"type": "mcp_call"}, {"type": "computer_call"}, {"type": "custom_tool_call"}, FUNCTION_CALL], {}, {}),
+        ([], {"usage": {"num_server_side_tools_used": 2, "num_sources_used": 0}},
+         {"other_charges": ["num_server_side_tools_used"]}),
+    ],
+)  # fmt: skip
+def test_what_the_bill_depends_on_beside_the_tokens_is_read(items, fields, expected):
+    assert answered(*items, **fields).billing == expected
+
+
+def test_the_tier_is_the_one_that_served_and_not_the_one_a_stream_begins_with():
+    ended = STATE | {"status": "completed", "service_tier": "priority"}
+    call = streamed(event("created", response=STATE | {"service_tier": "auto"}), event("completed", response=ended))
+
+    assert call.billing == {"service_tier": "priority"}
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from .texts import nearest_label
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 Times = int | tuple[int | None, int | None]
 
@@ -218,7 +218,7 @@ def at_most_calls(n: int, name: str = "*") -> Expectation:
             return Verdict(passed=True, reason=reason, score=len(named), limit=n)
         return Verdict(
             passed=False,
-            reason=f"{reason}, not at most{_times_text(n)}",
+            reason=f"{reason}, more than {n}",
             place=f"call {named[n] + 1}" if n >= 0 else None,
             score=len(named),
             limit=n,
@@ -336,7 +336,7 @@ def _places_text(places: Sequence[int]) -> str:
 
 
 def _times_text(count: int) -> str:
-    return {0: " never", 1: " once", 2: " twice"}.get(count, f" {count} times")
+    return {1: " once", 2: " twice"}.get(count, f" {count} times")
 
 
 def _wanted_times(least: int, most: int | None) -> str:

@@ -39,7 +39,7 @@ VOLATILE = frozenset(
 )
 
 # What the least fold says beside its data is not held against it: a stream of one event reads better so, too.
-_HEAD = 256
+_HEAD = 320
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from pytest_llmwatch.calls import JSON, ModelCall
 from pytest_llmwatch.errors import UndecodableExchange
 
 from .anthropic_content import answer_of, messages_of, tools_of, whole_message
-from .anthropic_usage import FINISH_REASONS, usage_of
+from .anthropic_usage import FINISH_REASONS, billing_of, usage_of
 from .event_stream import events, looks_like_events
 from .provider_costs import cost_of
 from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
@@ -97,6 +97,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=error.type,
         error_message=error.message,
         cost=cost_of(usage),
+        billing=billing_of(message, request, asked),
     )
 
 

@@ -87,9 +87,11 @@ def _error_of(body: dict[str, JSON]) -> ProviderError | None:
     """
     end = object_of(body.get("delta")) or body
     said = text_of(end.get("error")) or text_of(end.get("err"))
-    if said is None or text_of(end.get("finish_reason")) in _FAILED:
+    reason = text_of(end.get("finish_reason"))
+    is_end = body.get("type") == "message-end" or body.get("event_type") == "stream-end"
+    if said is None or (is_end and reason in _FAILED):
         return None
-    return ProviderError(type=text_of(end.get("error_type")) or "error", message=said)
+    return ProviderError(type=text_of(end.get("error_type")) or reason or "error", message=said)
 
 
 def _meters_in(answer: Answer) -> dict[str, JSON]:

@@ -25,6 +25,7 @@ from .gemini_contents import (
     snake_case,
     tools_of,
 )
+from .gemini_usage import billing_of, usage_in, usage_of
 from .provider_errors import ProviderError, error_in, error_of_status
 from .reading import int_of, json_of, object_from, object_of, text_of
 
@@ -111,6 +112,7 @@ def decode(exchange: Exchange) -> ModelCall:
         usage=answer.usage,
         error_type=error.type,
         error_message=error.message,
+        billing=billing_of(answer.chunks, exchange, asked, answer.model or model_in_path(request)),
     )
 
 
@@ -127,6 +129,7 @@ class _Answer:
     messages: tuple[Message, ...] = ()
     ends: tuple[_End, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    chunks: tuple[dict[str, JSON], ...] = ()
     error: ProviderError | None = None
 
 
@@ -232,7 +235,8 @@ def _answer_from(chunks: list[dict[str, JSON]], *, is_stream: bool) -> _Answer:
         model=_first_text(chunks, "modelVersion"),
         messages=tuple(candidate.message for candidate in candidates),
         ends=ends,
-        usage=_usage_in(chunks),
+        usage=usage_of(usage_in(chunks)),
+        chunks=tuple(chunks),
     )
 
 
@@ -281,30 +285,3 @@ def _grouped(chunks: Iterable[dict[str, JSON]]) -> list[_Candidate]:
             grown.pieces.extend(candidate_parts(candidate))
             grown.finish_reason = _word_of(field_of(candidate, "finishReason")) or grown.finish_reason
     return [found[index] for index in sorted(found)]
-
-
-def _usage_in(chunks: list[dict[str, JSON]]) -> Usage:
-    """The usage as it was last reported, field by field: every chunk of a stream repeats and completes it."""
-    said: dict[str, JSON] = {}
-    for chunk in chunks:
-        reported = object_of(field_of(chunk, "usageMetadata"))
-        said |= {name: value for name, value in reported.items() if value is not None}
-    read, used = (int_of(field_of(said, name)) for name in ("promptTokenCount", "toolUsePromptTokenCount"))
-    thought = int_of(field_of(said, "thoughtsTokenCount"))
-    # What Google's own tools brought in is input, and not in the prompt.
-    input_tokens = None if read is None else read + (used or 0)
-    return Usage(
-        input_tokens=input_tokens,
-        output_tokens=_output_tokens(said, input_tokens, thought),
-        cache_read_input_tokens=int_of(field_of(said, "cachedContentTokenCount")),
-        reasoning_output_tokens=thought,
-    )
-
-
-def _output_tokens(said: dict[str, JSON], input_tokens: int | None, thought: int | None) -> int | None:
-    """Output with thoughts inside: the wire leaves them out, but for early previews, which only the total shows."""
-    written = int_of(field_of(said, "candidatesTokenCount"))
-    if written is None or not thought:
-        return written
-    is_inside = input_tokens is not None and int_of(field_of(said, "totalTokenCount")) == input_tokens + written
-    return written if is_inside else written + thought

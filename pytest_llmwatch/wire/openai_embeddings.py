@@ -71,6 +71,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=(error.type or "error") if error else None,
         error_message=error.message if error else None,
         cost=cost_of(usage),
+        billing=_billing_of(usage),
     )
 
 
@@ -150,3 +151,16 @@ def _usage_of(usage: dict[str, JSON]) -> Usage:
         output_tokens=int_of(usage.get("completion_tokens")),
         cache_read_input_tokens=int_of(object_of(usage.get("prompt_tokens_details")).get("cached_tokens")),
     )
+
+
+def _billing_of(usage: dict[str, JSON]) -> dict[str, JSON]:
+    """What the bill depends on beside the tokens; Voyage counts what it sees in pixels."""
+    sent = object_of(usage.get("prompt_tokens_details"))
+    others: list[JSON] = [name for name in ("image_pixels", "video_pixels") if int_of(usage.get(name))]
+    facts: dict[str, JSON] = {
+        "total_tokens": int_of(usage.get("total_tokens")),
+        "input_audio_tokens": int_of(sent.get("audio_tokens")),
+        "input_image_tokens": int_of(sent.get("image_tokens")),
+        "other_charges": others,
+    }
+    return {name: value for name, value in facts.items() if value}

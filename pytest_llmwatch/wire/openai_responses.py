@@ -22,6 +22,8 @@ from .provider_errors import ProviderError, error_in, error_in_event, error_of_s
 from .reading import first_text, int_of, json_of, object_from, object_of, objects_of, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_llmwatch.exchange import Exchange, Request, Response
 
 _ASKING = re.compile(r"/responses(/compact)?/?$")
@@ -38,6 +40,15 @@ _FINISH_REASONS: dict[str | None, FinishReason] = {
     "content_filter": "content_filter",
     "failed": "error",
 }
+# Items that cost what their tokens cost; any other call of a tool of the host has a price of its own, or may have.
+_FREE_CALLS = frozenset(
+    {
+        *("function_call", "custom_tool_call", "mcp_call", "computer_call", "local_shell_call", "apply_patch_call"),
+        *("tool_search_call", "web_search_call"),
+    }
+)
+# Here a search costs a fixed number of tokens, which the usage does not have.
+_MODEL_OF_FIXED_SEARCHES = re.compile(r"gpt-4(?:o|\.1)-mini")
 _ENDED = frozenset({"completed", "complete", "incomplete", "failed", "cancelled"})
 # What no two recordings of the same answer share; in a stream's events places in lists are left out.
 VOLATILE = frozenset(
@@ -98,6 +109,7 @@ def decode(exchange: Exchange) -> ModelCall:
         error_type=error.type,
         error_message=error.message,
         cost=answer.cost,
+        billing=answer.billing,
     )
 
 
@@ -126,6 +138,7 @@ class _Answer:
     provider_finish_reasons: tuple[str | None, ...] = ()
     usage: Usage = field(default_factory=Usage)
     cost: Decimal | None = None
+    billing: dict[str, JSON] = field(default_factory=dict)
     error: ProviderError | None = None
 
 
@@ -255,6 +268,7 @@ def _answer_from(
         provider_finish_reasons=(reason,) if reason or items else (),
         usage=_usage_of(usage),
         cost=cost_of(usage),
+        billing=_billing_of(states, items, usage),
         error=error and ProviderError(type=error.type or "error", message=error.message),
     )
 
@@ -278,3 +292,52 @@ def _usage_of(usage: dict[str, JSON]) -> Usage:
         cache_write_input_tokens=int_of(sent.get("cache_write_tokens")),
         reasoning_output_tokens=int_of(made.get("reasoning_tokens")),
     )
+
+
+def _billing_of(states: list[dict[str, JSON]], items: list[dict[str, JSON]], usage: dict[str, JSON]) -> dict[str, JSON]:
+    """What the bill depends on beside the tokens.
+
+    https://developers.openai.com/api/docs/pricing
+    """
+    searches = _searches_in(states, items)
+    facts: dict[str, JSON] = {
+        # A stream begins with `auto`, and ends with the tier that served.
+        "service_tier": first_text(reversed(states), "service_tier"),
+        "total_tokens": int_of(usage.get("total_tokens")),
+        "web_search_requests": searches,
+        "other_charges": [*_other_charges(states, items, usage, has_searched=bool(searches))],
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
+def _searches_in(states: list[dict[str, JSON]], items: list[dict[str, JSON]]) -> int:
+    """How many searches were charged: the host's own count, else the items that searched and did not only read."""
+    counted = (object_of(object_of(state.get("tool_usage")).get("web_search")) for state in reversed(states))
+    for count in counted:
+        if (number := int_of(count.get("num_requests"))) is not None:
+            return number
+    calls = (item for item in items if item.get("type") == "web_search_call")
+    return sum(text_of(object_of(call.get("action")).get("type")) in (None, "search") for call in calls)
+
+
+def _other_charges(
+    states: list[dict[str, JSON]], items: list[dict[str, JSON]], usage: dict[str, JSON], *, has_searched: bool
+) -> Iterator[str]:
+    yield from sorted({text_of(item.get("type")) or "" for item in items if _is_charged(item)})
+    offered = (tool for state in states for tool in objects_of(state.get("tools")))
+    is_preview = any((text_of(tool.get("type")) or "").startswith("web_search_preview") for tool in offered)
+    # The preview of the tool has a price of its own where the model does not reason.
+    if has_searched and is_preview and not _usage_of(usage).reasoning_output_tokens:
+        yield "web_search_preview"
+    if has_searched and _MODEL_OF_FIXED_SEARCHES.match(first_text(reversed(states), "model") or ""):
+        yield "search content"
+    # xAI's, which it usually charges in the `cost_in_usd_ticks` as well.
+    yield from (name for name in ("num_server_side_tools_used", "num_sources_used") if int_of(usage.get(name)))
+
+
+def _is_charged(item: dict[str, JSON]) -> bool:
+    kind = text_of(item.get("type")) or ""
+    if kind == "shell_call":
+        # The client runs it, or a container.
+        return text_of(object_of(item.get("environment")).get("type")) not in (None, "local")
+    return kind.endswith("_call") and kind not in _FREE_CALLS

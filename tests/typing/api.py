@@ -2,7 +2,26 @@
 
 from decimal import Decimal
 
-from pytest_llmwatch import Expectation, ModelCall, Usage, Verdict, all_of, containing, json_of, length, no_pii, not_
+from pytest_llmwatch import (
+    Expectation,
+    ModelCall,
+    ToolCallPart,
+    ToolResult,
+    Usage,
+    Verdict,
+    all_of,
+    at_most_calls,
+    called,
+    calls_any_order,
+    calls_in_order,
+    containing,
+    json_of,
+    length,
+    no_call_of,
+    no_pii,
+    not_,
+    valid_tool_calls,
+)
 
 
 def tokens_of(call: ModelCall) -> int | None:
@@ -27,3 +46,8 @@ verdict: Verdict = json_of({"type": "object"}).judge("{}")
 wanted: Expectation = all_of(containing("a"), not_(no_pii("email")), length(words=(1, None)))
 is_wanted: bool = text == wanted
 nearest: str | None = verdict.nearest
+
+asked: Expectation = calls_in_order("search", called("refund", arguments={"order": 17}, times=None), only=True)
+is_modest: bool = call.tool_calls == all_of(at_most_calls(2), no_call_of("delete_*"), calls_any_order("a", "b"))
+is_valid: bool = call == valid_tool_calls()
+outcome: ToolResult = ToolResult(call=ToolCallPart(name="search"), is_failure=True, reason="the result is empty")
