@@ -12,7 +12,12 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from provider import Provider
+
+# How long an example takes says nothing on a busy machine.
+settings.register_profile("suite", deadline=None)
+settings.load_profile("suite")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
