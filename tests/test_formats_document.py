@@ -26,6 +26,7 @@ BODIES = [
     {"contents": [], "instances": [{"prompt": "a", "content": "a"}], "content": {}, "requests": []},
     {"input_file_id": "file-1", "endpoint": "/v1/responses"},
     {"inputs": "a", "text": "a", "q": "a"},
+    {"input_prefix": "a", "input_suffix": "b"},
     {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a"}},
     {"jsonrpc": "2.0", "id": 1, "method": "message/send", "params": {"message": {}}},
 ]

@@ -102,7 +102,7 @@ def test_words_dates_and_model_names_do_not_look_random(value, is_random):
         ("DATABASE_URL", "postgres://app:Xk9mQ2zR7t@db/x", ["Xk9mQ2zR7t"]),
         ("DATABASE_URL", "postgres://postgres:postgres@db/x", []),
         ("GOOGLE_APPLICATION_CREDENTIALS", "/home/jane/Xk9mQ2zR7t.json", []),
-        ("PWD", "/work/a1b2c3d4e5", []),
+        ("PWD", "/home/ann/a1b2c3d4e5", []),
         ("HOME_KEY", "/home/a1b2c3d4e5/k", []),
         ("API_KEY_NAME", "s3cr3t-k3y-n4m3-a1b2", []),
         ("AWS_ACCESS_KEY_ID", "AKIA2E0A8F3B244C9986", []),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections import defaultdict
@@ -50,13 +51,20 @@ def redrawn(exchange):
     def other(match):
         name, colon, text, number = match.group("name", "colon", "text", "number")
         if text is None:
-            return f'"{name}"{colon}{number[:-1]}{(int(number[-1]) + 3) % 9 + 1}'
+            return f'"{name}"{colon}{following(number)}'
         # What the application chose itself, or a name that somebody gave, is no draw.
         is_drawn = text not in sent and any(char.isdigit() for char in text)
         return f'"{name}"{colon}"{rotated(text) if is_drawn else text}"'
 
     body = DRAWN.sub(other, exchange.response.body.decode("utf-8", "surrogateescape"))
     return replace(exchange, response=replace(exchange.response, body=body.encode("utf-8", "surrogateescape")))
+
+
+def following(number):
+    """Another number of the same kind, whose digits a double holds as the first one's."""
+    if "." in number:
+        return repr(math.nextafter(float(number), math.inf))
+    return f"{number[:-1]}{(int(number[-1]) + 3) % 9 + 1}"
 
 
 def rotated(text):
