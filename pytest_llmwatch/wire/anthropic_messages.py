@@ -14,9 +14,10 @@ from urllib.parse import unquote
 from pytest_llmwatch.calls import JSON, ModelCall
 from pytest_llmwatch.errors import UndecodableExchange
 
+from .answers import failure_of, is_stream
 from .anthropic_content import answer_of, messages_of, tools_of, whole_message
 from .anthropic_usage import FINISH_REASONS, billing_of, usage_of
-from .event_stream import events, looks_like_events
+from .event_stream import events
 from .provider_costs import cost_of
 from .provider_errors import ProviderError, error_in, error_in_event, error_of_status
 from .reading import json_of, object_from, object_of, text_of
@@ -117,8 +118,8 @@ class _Answer:
 def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
     response = exchange.response
     if response is None or (not response.body and exchange.failure):
-        return _Answer(is_stream=streamed, error=_failure_of(exchange))
-    if _is_stream(response):
+        return _Answer(is_stream=streamed, error=failure_of(exchange))
+    if is_stream(response):
         return _streamed_answer(exchange, response)
     if not 200 <= response.status < 300:
         error = error_of_status(response.status, response.body)
@@ -126,25 +127,12 @@ def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
     return _whole_answer(exchange, response)
 
 
-def _failure_of(exchange: Exchange) -> ProviderError:
-    failure = exchange.failure
-    return ProviderError(type=failure.kind, message=failure.message or None) if failure else ProviderError(type="cut")
-
-
-def _is_stream(response: Response) -> bool:
-    # The body decides: servers answer with plain JSON under the header of a stream, and recorders drop headers.
-    if looks_like_events(response.body):
-        return True
-    is_json = response.body.lstrip().startswith((b"{", b"["))
-    return not is_json and "event-stream" in (response.header("content-type") or "")
-
-
 def _whole_answer(exchange: Exchange, response: Response) -> _Answer:
     try:
         value = json_of(response.body)
     except ValueError:
         if exchange.failure:
-            return _Answer(is_stream=False, error=_failure_of(exchange))
+            return _Answer(is_stream=False, error=failure_of(exchange))
         value = None
     if error := error_in(value):
         return _Answer(is_stream=False, error=_named(error))
@@ -164,7 +152,7 @@ def _streamed_answer(exchange: Exchange, response: Response) -> _Answer:
     if not 200 <= response.status < 300:
         error = error or error_of_status(response.status, response.body)
     if error is None and not any(map(_is_end, chunks)):
-        error = _failure_of(exchange)
+        error = failure_of(exchange)
     return _Answer(is_stream=True, message=whole_message(chunks), error=error and _named(error))
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_llmwatch.calls import JSON, FinishReason, Message, ModelCall, Usage
 from pytest_llmwatch.errors import UndecodableExchange
 
+from .answers import failure_of
 from .event_stream import events, looks_like_events
 from .gemini_address import model_in_path, target_of
 from .gemini_contents import (
@@ -136,7 +137,7 @@ class _Answer:
 def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
     response = exchange.response
     if response is None or (not response.body and exchange.failure):
-        return _Answer(is_stream=streamed, error=_failure_of(exchange))
+        return _Answer(is_stream=streamed, error=failure_of(exchange))
     arrived = _arrived_in(response, streamed=streamed)
     error = next((error for value in arrived.values if (error := _error_in(value))), None)
     if not 200 <= response.status < 300:
@@ -151,13 +152,8 @@ def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
     answer = _answer_from(arrived.values, is_stream=arrived.is_stream if response.body else streamed)
     is_whole = any(said for _, said in answer.ends) or (bool(arrived.values) and not arrived.is_open)
     if error is None:
-        return answer if is_whole else replace(answer, error=_failure_of(exchange))
+        return answer if is_whole else replace(answer, error=failure_of(exchange))
     return replace(answer, error=replace(error, type=error.type or "error"))
-
-
-def _failure_of(exchange: Exchange) -> ProviderError:
-    failure = exchange.failure
-    return ProviderError(type=failure.kind, message=failure.message or None) if failure else ProviderError(type="cut")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from pytest_llmwatch.calls import JSON, FinishReason, Message, ModelCall, Usage
 from pytest_llmwatch.errors import UndecodableExchange
 
-from .event_stream import events, looks_like_events
+from .answers import failure_of, is_stream
+from .event_stream import events
 from .openai_messages import answer_of, message_of, tools_of, whole_message
 from .openai_usage import billing_of, usage_in, usage_of
 from .provider_costs import cost_of
@@ -134,8 +135,8 @@ class _Answer:
 def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
     response = exchange.response
     if response is None or (not response.body and exchange.failure):
-        return _Answer(is_stream=streamed, error=_failure_of(exchange))
-    if _is_stream(response):
+        return _Answer(is_stream=streamed, error=failure_of(exchange))
+    if is_stream(response):
         return _streamed_answer(exchange, response)
     if not 200 <= response.status < 300:
         error = error_of_status(response.status, response.body)
@@ -143,25 +144,12 @@ def _answer_in(exchange: Exchange, *, streamed: bool) -> _Answer:
     return _whole_answer(exchange, response)
 
 
-def _failure_of(exchange: Exchange) -> ProviderError:
-    failure = exchange.failure
-    return ProviderError(type=failure.kind, message=failure.message or None) if failure else ProviderError(type="cut")
-
-
-def _is_stream(response: Response) -> bool:
-    # The body decides: servers answer with plain JSON under the header of a stream, and recorders drop headers.
-    if looks_like_events(response.body):
-        return True
-    is_json = response.body.lstrip().startswith((b"{", b"["))
-    return not is_json and "event-stream" in (response.header("content-type") or "")
-
-
 def _whole_answer(exchange: Exchange, response: Response) -> _Answer:
     try:
         value = json_of(response.body)
     except ValueError:
         if exchange.failure:
-            return _Answer(is_stream=False, error=_failure_of(exchange))
+            return _Answer(is_stream=False, error=failure_of(exchange))
         value = None
     error, body = error_in(value), object_of(value)
     if error is None and not _is_of_this_format(body):
@@ -179,7 +167,7 @@ def _streamed_answer(exchange: Exchange, response: Response) -> _Answer:
         error = error or error_of_status(response.status, response.body)
     # Perplexity and others never say [DONE].
     is_whole = any(data.strip() == "[DONE]" for _, data in arrived) or any(map(_finish_reason_of, _choices_in(chunks)))
-    return _answer_from(chunks, is_stream=True, error=error or (None if is_whole else _failure_of(exchange)))
+    return _answer_from(chunks, is_stream=True, error=error or (None if is_whole else failure_of(exchange)))
 
 
 def _is_of_this_format(body: dict[str, JSON]) -> bool:
