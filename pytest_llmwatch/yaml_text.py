@@ -226,7 +226,10 @@ def load(text: str) -> Any:
             parser.dispose()
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
-        raise YamlProblem(f"{INVALID}{error.problem or error}", line) from error
+        # libyaml has a limit of its own since 0.2.6, which it may meet while it still looks ahead.
+        is_deep = error.problem is not None and "nesting depth" in error.problem
+        said = f"nested more than {DEPTH_LIMIT} deep" if is_deep else f"{INVALID}{error.problem or error}"
+        raise YamlProblem(said, line) from error
     except yaml.reader.ReaderError as error:
         line = text.encode("utf-8", "surrogateescape").count(b"\n", 0, error.position) + 1
         raise YamlProblem(f"a character that YAML does not allow ({error.reason})", line) from error
