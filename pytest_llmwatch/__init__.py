@@ -18,9 +18,11 @@ if TYPE_CHECKING:
         Usage,
     )
     from .errors import (
+        BudgetExceeded,
         ConnectionNotAllowed,
         LLMWatchError,
         MissingExtra,
+        OverBudget,
         ReplayRefusal,
         RequestNotRecorded,
         SettingError,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from .expectations.markup import html_of, markdown_of, xml_of
     from .expectations.meaning import same_facts_as, similar_to
     from .expectations.programs import python_code, sql_of
+    from .expectations.spending import within_budget
     from .expectations.texts import containing, containing_any, equal_to, matching, one_of, starting_with
     from .expectations.tool_calling import at_most_calls, called, calls_any_order, calls_in_order, no_call_of
     from .expectations.tool_schemas import valid_tool_calls
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Attempt",
+    "BudgetExceeded",
     "ConnectionNotAllowed",
     "Exchange",
     "Expectation",
@@ -57,6 +61,7 @@ __all__ = [
     "Message",
     "MissingExtra",
     "ModelCall",
+    "OverBudget",
     "ReasoningPart",
     "ReplayRefusal",
     "Request",
@@ -104,6 +109,7 @@ __all__ = [
     "sql_of",
     "starting_with",
     "valid_tool_calls",
+    "within_budget",
     "xml_of",
 ]
 
@@ -122,6 +128,7 @@ _EXPECTATIONS = {
     "markup": ("html_of", "markdown_of", "xml_of"),
     "meaning": ("same_facts_as", "similar_to"),
     "programs": ("python_code", "sql_of"),
+    "spending": ("within_budget",),
     "tool_calling": ("at_most_calls", "called", "calls_any_order", "calls_in_order", "no_call_of"),
     "tool_schemas": ("valid_tool_calls",),
     "texts": ("containing", "containing_any", "equal_to", "matching", "one_of", "starting_with"),

@@ -5,11 +5,13 @@ LLMWatchError(Exception)
 ├── UnreadableCassette      a file is cut short, foreign or hostile
 ├── UnwritableCassette      a recording could not be kept where it belongs
 ├── SettingError            an option, ini value or marker argument makes no sense
+├── OverBudget              the calls of a test went beyond what its marker allows
 ├── MissingExtra            an expectation needs a package that is not installed
 └── UnrecordableCall        an in-process call has arguments or an answer that JSON cannot hold
 
 ReplayRefusal(BaseException)
 ├── RequestNotRecorded      a replay met a request that no recording answers
+├── BudgetExceeded          a live call would have cost more than may be spent
 └── ConnectionNotAllowed    a replay reached for the network past the clients that are recorded
 
 `ReplayRefusal` is not an `Exception`: client libraries catch those, retry, and report "Connection error." instead.
@@ -21,6 +23,8 @@ import shlex
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from .exchange import Exchange, Request
 
 Remedy = Literal["restore", "upgrade", "move away"]
@@ -102,6 +106,18 @@ class SettingError(LLMWatchError):
     """An option, environment variable, ini value or marker argument that makes no sense."""
 
 
+class OverBudget(LLMWatchError):
+    """The calls of a test went beyond a limit of its marker, or nobody can tell. The text is the whole page.
+
+    Attributes:
+        limits: The names of the limits (`max_cost`).
+    """
+
+    def __init__(self, page: str, *, limits: tuple[str, ...]) -> None:
+        super().__init__(page)
+        self.limits = limits
+
+
 class MissingExtra(LLMWatchError):
     """A package is not installed that only one extra of ours brings.
 
@@ -120,7 +136,7 @@ class UnrecordableCall(LLMWatchError):
 
 
 class ReplayRefusal(BaseException):
-    """A replay that must not go on. The text is the whole page that the user reads."""
+    """A test that must not go on. The text is the whole page that the user reads."""
 
 
 class RequestNotRecorded(ReplayRefusal):
@@ -135,6 +151,26 @@ class RequestNotRecorded(ReplayRefusal):
         super().__init__(page)
         self.request = request
         self.nearest = nearest
+
+
+class BudgetExceeded(ReplayRefusal):
+    """A live call was not made: it would have cost more than is left, or nobody knows what it would have cost.
+
+    Attributes:
+        request: The request, redacted.
+        limit: The most that may be spent, in US dollars.
+        spent: What was spent and set aside until then.
+        estimate: What the call would have cost, about; `None` where that is not known.
+    """
+
+    def __init__(
+        self, page: str, *, request: Request, limit: Decimal, spent: Decimal, estimate: Decimal | None
+    ) -> None:
+        super().__init__(page)
+        self.request = request
+        self.limit = limit
+        self.spent = spent
+        self.estimate = estimate
 
 
 class ConnectionNotAllowed(ReplayRefusal):

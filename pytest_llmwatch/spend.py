@@ -33,7 +33,8 @@ class Unpriced:
 class Spend:
     """Sums over calls; `None` where a call does not say. Seconds; US dollars.
 
-    `wasted` is the time that failed tries and the waits after them took. `cost` and `unpriced` look prices up when they
+    `wasted` is the time that failed tries and the waits after them took. `origin` says when and by which models the
+    figures were recorded, where a replay has them from a cassette. `cost` and `unpriced` look prices up when they
     are read.
     """
 
@@ -43,6 +44,7 @@ class Spend:
     latency: float | None
     wasted: float | None
     of: tuple[ModelCall, ...] = field(default=(), repr=False, compare=False)
+    origin: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def cost(self) -> Decimal | None:
@@ -81,8 +83,8 @@ def dollars(cost: Decimal) -> str:
     return f"${cost:.{places}f}"
 
 
-def spend_of(calls: Iterable[ModelCall]) -> Spend:
-    """Add up calls."""
+def spend_of(calls: Iterable[ModelCall], *, origin: str | None = None) -> Spend:
+    """Add up calls; `origin` says where their figures are from."""
     listed = tuple(calls)
     attempts = [attempt for call in listed for attempt in call.attempts]
     names = [item.name for item in fields(Usage)]
@@ -95,6 +97,7 @@ def spend_of(calls: Iterable[ModelCall]) -> Spend:
         latency=_sum_of([call.latency for call in listed], 0.0),
         wasted=_sum_of([second for one in attempts for second in (one.duration, one.wait)], 0.0),
         of=listed,
+        origin=origin,
     )
 
 

@@ -56,6 +56,11 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "readings": NOTHING,
         "lifting": NOTHING,
         "tool_results": NOTHING,
+        "budgets": NOTHING,
+        "price_remedies": NOTHING,
+        "costly_calls": NOTHING,
+        "accounts": NOTHING,
+        "estimates": NOTHING,
     },
     {
         "recorder": frozenset({"vcr"}),
@@ -73,6 +78,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "in_process": NOTHING,
         "guard": NOTHING,
         "turns": NOTHING,
+        "ledger": NOTHING,
     },
     {
         "settings": frozenset({"pytest"}),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, TextIO
 
 from pytest_llmwatch import wire
@@ -14,8 +12,8 @@ from pytest_llmwatch.attempts import attempts_of, logical_calls
 from pytest_llmwatch.calls import ModelCall, Usage
 from pytest_llmwatch.drift.visible import columns, visible
 from pytest_llmwatch.errors import LLMWatchError
-from pytest_llmwatch.own_prices import OwnPrice
-from pytest_llmwatch.pricing import cost_of, with_price
+from pytest_llmwatch.price_remedies import remedy_of
+from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.request_key import request_key
 from pytest_llmwatch.spend import dollars, spend_of
 
@@ -34,14 +32,9 @@ if TYPE_CHECKING:
 
 By = Literal["test", "model", "provider"]
 BYS: tuple[By, ...] = ("test", "model", "provider")
-FREE = OwnPrice(pattern="*", input=Decimal(0), output=Decimal(0), cached=Decimal(0), cache_write=Decimal(0))
 HEADINGS = ("calls", "input", "cached", "output", "reasoning", "cost")
 TOKENS = ("input_tokens", "cache_read_input_tokens", "output_tokens", "reasoning_output_tokens")
-WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
 UNKNOWN_MODEL, UNKNOWN_PROVIDER = "(no model named)", "(unknown provider)"
-# A line of the ini file ends a name at a space, and the line at a `#`.
-NOT_IN_PATTERN = re.compile(r"[\s#=]")
-IN_CODE = "name its cost in code: with the hook pytest_llmwatch_price, or an entry point in pytest_llmwatch.prices"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,36 +156,12 @@ def unpriced_in(recorded: Iterable[Recorded]) -> list[Unpriced]:
     for one in recorded:
         if one.call.cost is None:
             reason = one.call.cost_reason or "no price was looked up"
-            line, advice = _remedy(one.call, one.at, reason)
+            line, advice = remedy_of(one.call, one.at, reason)
             groups.setdefault((one.name("model"), reason, line, advice), []).append(one)
     return [
         Unpriced(model=model, reason=reason, advice=advice, line=line, calls=tuple(calls))
         for (model, reason, line, advice), calls in groups.items()
     ]
-
-
-def _remedy(call: ModelCall, at: datetime | None, reason: str) -> tuple[str | None, str]:
-    """The line for `llm_prices` where any price per token would do, and what to do in words."""
-    if call.operation_name == "unknown":
-        return None, "add the wire format (docs/formats.md); no request to a model? llm_passthrough_hosts leaves it out"
-    if "stream_options" in reason:
-        return None, f"ask for it and record again, or {IN_CODE}"
-    if reason.startswith("llm_prices"):
-        return None, "complete the line of that pattern in llm_prices"
-    named = call.request_model or call.response_model
-    # Whether a price helps is tried, not guessed: with one that fits everything.
-    if named is None or cost_of(replace(call, cost=None), at=at, own=(FREE,)).cost is None:
-        return None, IN_CODE
-    pattern = NOT_IN_PATTERN.sub("?", f"{call.provider_name}/{named}" if call.provider_name else named)
-    usage = call.usage
-    wanted = {
-        "input": True,
-        "output": call.operation_name not in WITHOUT_OUTPUT,
-        "cached": bool(usage.cache_read_input_tokens),
-        "cache_write": bool(usage.cache_write_input_tokens),
-    }
-    amounts = " ".join(f"{name}=?" for name, is_wanted in wanted.items() if is_wanted)
-    return f"{pattern} {amounts}", "add to llm_prices in the ini file, each ? being US dollars per million tokens"
 
 
 def _json_lines(recorded: list[Recorded]) -> Iterator[str]:

@@ -3,8 +3,10 @@
 from decimal import Decimal
 
 from pytest_llmwatch import (
+    BudgetExceeded,
     Expectation,
     ModelCall,
+    OverBudget,
     ToolCallPart,
     ToolResult,
     Usage,
@@ -21,6 +23,7 @@ from pytest_llmwatch import (
     no_pii,
     not_,
     valid_tool_calls,
+    within_budget,
 )
 
 
@@ -51,3 +54,10 @@ asked: Expectation = calls_in_order("search", called("refund", arguments={"order
 is_modest: bool = call.tool_calls == all_of(at_most_calls(2), no_call_of("delete_*"), calls_any_order("a", "b"))
 is_valid: bool = call == valid_tool_calls()
 outcome: ToolResult = ToolResult(call=ToolCallPart(name="search"), is_failure=True, reason="the result is empty")
+
+is_cheap: bool = call == within_budget(max_cost="0.002", max_calls=1, max_latency=2.5, max_ttft=Decimal("0.5"))
+stopped: type[BudgetExceeded] = BudgetExceeded
+
+
+def limits_of(error: OverBudget) -> tuple[str, ...]:
+    return error.limits
