@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pytest
 
 FOLDER = "cassettes"
+SNAPSHOTS = "__snapshots__"
 SAFE = re.compile(r"[A-Za-z0-9_.,=+@\[\]-]{1,120}")
 UNSAFE_CHARACTER = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]+")
 SHOWN = 80
@@ -20,6 +21,12 @@ def test_path(item: pytest.Item) -> Path:
     """`cassettes/<module>/<Class.test[parameters]>.yaml` beside the test file."""
     chain = item.nodeid.split("::")[1:] or [item.name]
     return item.path.parent / FOLDER / item.path.stem / f"{file_name(chain)}.yaml"
+
+
+def snapshot_path(test: str, module: Path, folder: str = SNAPSHOTS) -> Path:
+    """`__snapshots__/<module>/<Class.test[parameters]>.snap` beside the test file: named as the cassette is."""
+    chain = test.split("::")[1:] or [test]
+    return module.parent / folder / module.stem / f"{file_name(chain)}.snap"
 
 
 def file_name(chain: list[str]) -> str:

@@ -3,6 +3,8 @@
 LLMWatchError(Exception)
 ├── UndecodableExchange     the body is not the wire format that its request claimed
 ├── UnreadableCassette      a file is cut short, foreign or hostile
+├── UnreadableSnapshot      the same of a file of snapshots
+├── SnapshotMisuse          `llm_snapshot` got a value or a name that it cannot keep
 ├── UnwritableCassette      a recording could not be kept where it belongs
 ├── SettingError            an option, ini value or marker argument makes no sense
 ├── OverBudget              the calls of a test went beyond what its marker allows
@@ -87,6 +89,37 @@ class UnreadableCassette(LLMWatchError):
         self.place = place
         self.remedy = remedy
         self.advice = advice
+
+
+class UnreadableSnapshot(LLMWatchError):
+    """A file of snapshots cannot be read; it is left as it is.
+
+    Attributes:
+        path: The file.
+        line: The line where reading stopped, from 1, or `None`.
+        problem: What is wrong there.
+    """
+
+    def __init__(self, path: str, problem: str, *, line: int | None = None, remedy: Remedy = "restore") -> None:
+        from .drift.visible import visible_lines
+
+        problem = visible_lines(problem).replace("\n", r"\n")
+        place = visible_lines(f"{path}, line {line}" if line else path)
+        quoted = shlex.quote(path)
+        advice = (
+            "A newer pytest-llmwatch wrote it. To read it: pip install --upgrade pytest-llmwatch"
+            if remedy == "upgrade"
+            else f"The file was left as it is. Restore it (git checkout -- {quoted}), mend that line, or delete it "
+            "and approve the output again (--snapshot-update)."
+        )
+        super().__init__(f"{problem[:1].upper()}{problem[1:]}\n  {place}\n{visible_lines(advice)}")
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+
+class SnapshotMisuse(LLMWatchError):
+    """`llm_snapshot` was given a value that no file can hold, a name twice, or a setting that makes no sense."""
 
 
 def _advice(remedy: Remedy, path: str, command: str | None) -> str:

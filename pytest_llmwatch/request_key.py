@@ -44,8 +44,8 @@ class IgnoredField:
     pattern: re.Pattern[str] | None = None
 
 
-def ignored_field(line: str) -> IgnoredField:
-    """Read one line of `llm_ignore_request_fields`.
+def ignored_field(line: str, *, setting: str = "llm_ignore_request_fields") -> IgnoredField:
+    """Read one line of `llm_ignore_request_fields`, or of another setting of the same form.
 
     Raises:
         SettingError: the path or the pattern cannot be read.
@@ -53,11 +53,11 @@ def ignored_field(line: str) -> IgnoredField:
     path, tilde, pattern = (piece.strip() for piece in line.partition(" ~ "))
     path = path.removeprefix("$").removeprefix(".")
     if not path or STEP.sub("", path):
-        raise SettingError(f"llm_ignore_request_fields: {line!r} is not a path such as messages[*].id")
+        raise SettingError(f"{setting}: {line!r} is not a path such as messages[*].id")
     try:
         compiled = re.compile(pattern) if tilde else None
     except re.error as error:
-        raise SettingError(f"llm_ignore_request_fields: the pattern in {line!r} does not compile: {error}") from error
+        raise SettingError(f"{setting}: the pattern in {line!r} does not compile: {error}") from error
     return IgnoredField(tuple(_step(match) for match in STEP.finditer(path)), compiled)
 
 
@@ -77,6 +77,11 @@ def significant_body(request: Request, ignored: Iterable[IgnoredField] = ()) -> 
     for field in (*defaults, *ignored):
         body = _without(body, field.steps, field.pattern)
     return body
+
+
+def without(value: JSON, field: IgnoredField) -> JSON:
+    """A copy of the value in which the place of the field is gone; the value itself where it has no such place."""
+    return _without(value, field.steps, field.pattern)
 
 
 def request_target(request: Request) -> str:

@@ -104,6 +104,11 @@ def _replace(path: Path, text: str) -> None:
         raise
 
 
+def move(source: Path, path: Path) -> None:
+    """Put a file that is whole already in the place of another, in one step."""
+    os.replace(source, _target_of(path))
+
+
 def remove(path: Path) -> None:
     """Delete the file if it is there."""
     path.unlink(missing_ok=True)

@@ -40,6 +40,8 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "spend": NOTHING,
         "stream_fold": NOTHING,
         "cassette": NOTHING,
+        "recording_key": NOTHING,
+        "snapshot_files": NOTHING,
         "foreign_cassettes": NOTHING,
         "attempts": NOTHING,
         "bodies": NOTHING,
@@ -69,6 +71,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "recorder.http_connections": frozenset({"vcr", "urllib3"}),
         "snapshot": frozenset({"syrupy"}),
         "store": NOTHING,
+        "pairs": NOTHING,
         "history": frozenset({"psycopg"}),
         "telemetry": frozenset({"opentelemetry"}),
         # pytest's terminal writer has no public name: it is `_pytest._io.TerminalWriter`.

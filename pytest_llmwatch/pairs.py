@@ -1,0 +1,67 @@
+"""A cassette and its snapshots on the disk: replaced together, and put together again after a crash between the two.
+
+The snapshots are written first, under a hidden name, then the cassette takes its place, then they take theirs. Whoever
+finds the hidden file knows by the key of the recording in it which of the two came last.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import store
+from .errors import UnreadableSnapshot
+from .snapshot_files import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+def next_path(snapshots: Path) -> Path:
+    """Where snapshots wait for their cassette to be in its place."""
+    return snapshots.with_name(f".{snapshots.name}.next")
+
+
+def write_pair(*, cassette: Path, cassette_text: str | None, snapshots: Path, snapshots_text: str | None) -> None:
+    """Replace both files, or neither; `None` takes a file away.
+
+    Killed at any moment it leaves both old, both new, or what `repair` makes both new.
+
+    Raises:
+        OSError: the disk refuses; the message has the path.
+    """
+    waiting = next_path(snapshots)
+    for path in (cassette, snapshots, waiting):
+        store.remove_leftovers(path)
+    if snapshots_text is not None:
+        store.write_text(waiting, snapshots_text)
+    if cassette_text is None:
+        store.remove(cassette)
+    else:
+        store.write_text(cassette, cassette_text)
+    if snapshots_text is None:
+        store.remove(snapshots)
+    else:
+        store.move(waiting, snapshots)
+
+
+def repair(snapshots: Path, key_of_cassette: Callable[[], str | None]) -> bool:
+    """Finish what a killed run has left half done; whether the snapshots are others now.
+
+    Args:
+        snapshots: The file of the snapshots.
+        key_of_cassette: The key of the recording in the cassette on the disk; only asked where there is work to do.
+    """
+    waiting = next_path(snapshots)
+    try:
+        text = store.read_text(waiting)
+        if text is None:
+            return False
+        belongs = any(one.recording == key_of_cassette() for one in parse(text, str(waiting)).snapshots)
+    except UnreadableSnapshot:
+        belongs = False
+    if belongs:
+        store.move(waiting, snapshots)
+    else:
+        store.remove(waiting)
+    return belongs
