@@ -1,9 +1,10 @@
 """The cassette: a test's exchanges as a YAML file that reads well in a pull request.
 
-A head (`llmwatch`, `test`, `recorded`, `totals`), then each interaction: `call`, what it says to a reader; `varies`,
-one line of all that no two recordings share; `request` and `response`, from which everything is read again. A body
-stands in one of four forms: `json` (a value; equal, not the same bytes), `stream` (folded), `text`, or as an
-attachment at the end of the file, where the vectors and the media of JSON bodies are too. The last line is `count`.
+A head (`llmwatch`, `test`, `recorded`, `totals`), then each interaction: `role`, where it is not the test's own;
+`call`, what it says to a reader; `varies`, one line of all that no two recordings share; `request` and `response`,
+from which everything is read again. A body stands in one of four forms: `json` (a value; equal, not the same bytes),
+`stream` (folded), `text`, or as an attachment at the end of the file, where the vectors and the media of JSON bodies
+are too. The last line is `count`.
 
 Files of vcrpy and its kin (`interactions`, no `llmwatch`) load as they are.
 """
@@ -47,7 +48,10 @@ VOLATILE_HEADERS = re.compile(
     r"|date|set-cookie|cf-ray|.*request-?id|amz-sdk-request"
 )
 # What begins an interaction as we write it: its reading, then all that varies.
-BEGINNING = re.compile(r"^- call:\n((?: {4}.*\n|\n)+)(?:  varies: (\{.*\})\n)?", re.MULTILINE)
+BEGINNING = re.compile(
+    r"^(?P<call>- (?:role: [a-z]+\n  )?call:\n)(?P<reading>(?: {4}.*\n|\n)+)(?:  varies: (?P<varies>\{.*\})\n)?",
+    re.MULTILINE,
+)
 HEAD = re.compile(r"""^(?:interactions|llmwatch)\s*:|"interactions"\s*:""", re.MULTILINE)
 BODIES_LIMIT = 512_000_000  # bytes that the folds and attachments of one file may come to
 NO_LAST_LINE = "its last line, `count`, is missing"
@@ -81,7 +85,10 @@ def dump(
     head: dict[str, Any] = {"llmwatch": FORMAT, "test": cassette.test}
     if cassette.recorded:
         head["recorded"] = {name: value for name, value in cassette.recorded.items() if value is not None}
-    head["totals"] = totals_of(spend_of(_outcomes(cassette.exchanges, calls)))
+    outcomes = _outcomes(cassette.exchanges, calls)
+    head["totals"] = totals_of(spend_of(call for role, call in outcomes if role is None))
+    if judging := [call for role, call in outcomes if role is not None]:
+        head["judge_totals"] = totals_of(spend_of(judging))
     head["interactions"] = [
         _exchange_out(exchange, call, attachments) for exchange, call in zip(cassette.exchanges, calls, strict=True)
     ]
@@ -91,12 +98,12 @@ def dump(
     return yaml_text.emit(head)
 
 
-def _outcomes(exchanges: tuple[Exchange, ...], calls: list[ModelCall]) -> list[ModelCall]:
-    """The calls without the tries of client libraries that came before them; those are in their `attempts`."""
+def _outcomes(exchanges: tuple[Exchange, ...], calls: list[ModelCall]) -> list[tuple[str | None, ModelCall]]:
+    """The calls with their roles; the tries of client libraries that came before them are in their `attempts`."""
     call_of = {id(exchange): call for exchange, call in zip(exchanges, calls, strict=True)}
     keyed = ((request_key(exchange.request), exchange) for exchange in exchanges)
     logical: list[LogicalCall] = [one for _key, one in logical_calls(keyed)]
-    return [replace(call_of[id(one.outcome)], attempts=attempts_of(one)) for one in logical]
+    return [(one.outcome.role, replace(call_of[id(one.outcome)], attempts=attempts_of(one))) for one in logical]
 
 
 def _exchange_out(exchange: Exchange, call: ModelCall, attachments: Attachments) -> dict[str, Any]:
@@ -107,6 +114,7 @@ def _exchange_out(exchange: Exchange, call: ModelCall, attachments: Attachments)
     answer = reading.get("output_text", "")
     sent = _Side(name="request", volatile=in_request, varies=varies, attachments=attachments)
     out: dict[str, Any] = {
+        **({"role": exchange.role} if exchange.role else {}),
         "call": reading,
         "varies": OneLine(varies),
         "request": {
@@ -339,11 +347,11 @@ def _document_in(text: str) -> tuple[Any, list[_Beginning]]:
 
     def blank(match: re.Match[str]) -> str:
         try:
-            varies = json_of(match[2].encode()) if match[2] else None
+            varies = json_of(match["varies"].encode()) if match["varies"] else None
         except (ValueError, RecursionError):
             return match[0]  # the parser of YAML says what is wrong with it
-        beginnings.append(_Beginning(match[1], varies))
-        return "- call:\n" + "\n" * (match[0].count("\n") - 1)
+        beginnings.append(_Beginning(match["reading"], varies))
+        return match["call"] + "\n" * (match[0].count("\n") - match["call"].count("\n"))
 
     lean = BEGINNING.sub(blank, text)
     document = yaml_text.load(lean)
@@ -437,7 +445,15 @@ def _exchange_in(
         at=at,
         cost=_cost_in(item, beginning),
         literal=tuple(map(str, varies.get("literal") or ())),
+        role=_role_in(item),
     )
+
+
+def _role_in(item: dict[str, Any]) -> str | None:
+    role = item.get("role")
+    if role is not None and not isinstance(role, str):
+        raise ValueError("`role` must be a word")
+    return role
 
 
 class _Room:

@@ -63,7 +63,7 @@ class Exchange:
     `started` is in seconds since the recording began; `duration` and `time_to_first_chunk` are in seconds. `at` is the
     date of the recording, and `cost` the price of that day, in US dollars. `literal` is what the application itself
     sent and looks like one of our placeholders: it stands for nothing but itself. Two exchanges may be equal without
-    these three.
+    these three. `role` is `judge` where a judge of an answer asked, `None` where the test itself did.
     """
 
     request: Request
@@ -75,3 +75,4 @@ class Exchange:
     at: datetime | None = field(default=None, compare=False)
     cost: Decimal | None = field(default=None, compare=False)
     literal: tuple[str, ...] = field(default=(), compare=False)
+    role: str | None = None

@@ -7,9 +7,9 @@ or a `LiveCall` to be made and handed back to `finish`, or refuses. Any thread m
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,10 @@ from .calls import JSON, ModelCall
 from .errors import RequestNotRecorded
 from .exchange import Exchange, Request
 from .pricing import price_of, priced_when_asked
-from .redaction import fits, kinds_replaced, literal_in, may_stand_for_another, redacted
+from .recorded_answers import RecordedAnswers
+from .redaction import kinds_replaced, literal_in, redacted
 from .request_key import key_of, request_target, significant_body
+from .roles import JUDGE, Asking, asking_now
 from .spend import Spend, spend_of
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class Miss:
     """A request that no recording answers, with what is needed to explain it.
 
     `made` counts this request, `recorded` how often the cassette has it; `candidates` are the recorded requests with
-    their significant bodies, for a nearest one to be found.
+    their significant bodies, for a nearest one to be found. `role` is `judge` for the call of a judge.
     """
 
     test: str
@@ -50,6 +52,7 @@ class Miss:
     recorded: int
     candidates: Sequence[tuple[Request, JSON]]
     has_cassette: bool
+    role: str | None = None
 
 
 @dataclass(slots=True)
@@ -59,26 +62,9 @@ class LiveCall:
     request: Request
     key: str
     started: float
+    asking: Asking | None
     exchange: Exchange | None = None
     literal: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Recorded:
-    """The calls of one key, in recorded order, and how many of them were served."""
-
-    calls: list[LogicalCall] = field(default_factory=list)
-    served: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Loose:
-    """A recording that answers more than the request with its key."""
-
-    target: str
-    body: JSON
-    recorded: _Recorded
-    literal: tuple[str, ...]
 
 
 class Recording:
@@ -121,9 +107,7 @@ class Recording:
         self._on_call = on_call
         self._has_cassette = loaded is not None
         self._loaded = tuple(loaded or ())
-        self._index: dict[str, _Recorded] | None = None
-        self._loose: list[_Loose] | None = None
-        self._found: dict[str, _Recorded] = {}
+        self._answers = RecordedAnswers(loaded=self._loaded, body_of=body_of, redact=redact)
         self._asked: Counter[str] = Counter()
         self._live: list[LiveCall] = []
         self._done: list[tuple[str, LiveCall | LogicalCall]] = []
@@ -132,16 +116,17 @@ class Recording:
 
     @property
     def calls(self) -> tuple[ModelCall, ...]:
-        """The calls made so far, in order of start; the client library's retries are inside, as `attempts`."""
-        with self._lock:
-            done = list(self._done)
-        by_first_try = {id(call.exchanges[0]): call for call in self._made(done)}
-        calls = [one if isinstance(one, LogicalCall) else by_first_try.get(id(one.exchange)) for _key, one in done]
-        return tuple(self._read(call) for call in calls if call is not None)
+        """The test's own calls so far, in order of start; a client library's retries are inside, as `attempts`."""
+        return self._of_role(None)
+
+    @property
+    def judge_calls(self) -> tuple[ModelCall, ...]:
+        """The calls so far that judged an answer; `calls`, `spend`, `tool_calls` and their kin leave them out."""
+        return self._of_role(JUDGE)
 
     @property
     def made_calls(self) -> tuple[ModelCall, ...]:
-        """Those of the calls that went to the live model, and cost money in this run."""
+        """The calls that went to the live model, and cost money in this run; those of judges too."""
         with self._lock:
             done = list(self._done)
         return tuple(map(self._read, self._made(done)))
@@ -160,8 +145,13 @@ class Recording:
 
     @property
     def spend(self) -> Spend:
-        """What the calls so far cost together."""
+        """What the test's own calls so far cost together."""
         return spend_of(self.calls)
+
+    @property
+    def judge_spend(self) -> Spend:
+        """What the calls that judged an answer cost together."""
+        return spend_of(self.judge_calls)
 
     @property
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
@@ -227,11 +217,7 @@ class Recording:
     @property
     def unserved(self) -> list[int]:
         """The positions in the cassette of the recordings that nobody asked for; the tries of a call go together."""
-        if self._index is None:
-            return list(range(len(self._loaded)))
-        places = {id(exchange): place for place, exchange in enumerate(self._loaded)}
-        left = (call for recorded in self._index.values() for call in recorded.calls[recorded.served :])
-        return sorted(places[id(exchange)] for call in left for exchange in call.exchanges)
+        return self._answers.unserved
 
     @property
     def exchanges(self) -> tuple[Exchange, ...]:
@@ -285,87 +271,62 @@ class Recording:
             time_to_first_chunk=None if first_chunk is None else first_chunk - live.started,
             at=self._now(),
             literal=live.literal,
+            role=None if live.asking is None else live.asking.role,
         )
         # The request is that of the key, whatever a hook makes of it the second time.
-        live.exchange = replace(self._redact(exchange), request=live.request)
+        live.exchange = replace(self._redact(exchange), request=live.request, role=exchange.role)
         if response is not None and live.exchange.response is not None:
             self._replaced.update(kinds_replaced(response, live.exchange.response))
+        if live.asking is not None:
+            live.asking.exchanges.append(live.exchange)
         self._on_call(live.exchange)
 
     def _start(self, request: Request, key: str, *, literal: tuple[str, ...]) -> LiveCall:
         started = self._clock()
-        live = LiveCall(request=with_steady_boundary(request), key=key, started=started, literal=literal)
+        steady = with_steady_boundary(request)
+        live = LiveCall(request=steady, key=key, started=started, asking=asking_now(), literal=literal)
         self._live.append(live)
         self._done.append((key, live))
         return live
 
     def _serve(self, key: str, request: Request, body: JSON) -> Exchange | None:
         """The next recorded call of this key. A client library that tries again gets the same outcome once more."""
-        if self._index is None:
-            self._index = self._indexed()
-        recorded = self._index.get(key) or self._loosely(key, request, body)
-        if recorded is None:
-            return None
-        if retry_number(request) and recorded.served:
+        mine = asking_now()
+        role = None if mine is None else mine.role
+        call = self._answers.again(key, request, body, role) if retry_number(request) else None
+        if call is not None:
             self._asked[key] -= 1
-            return recorded.calls[recorded.served - 1].outcome
-        if recorded.served >= len(recorded.calls):
+            return call.outcome
+        call = self._answers.serve(key, request, body, role)
+        if call is None:
             return None
-        call = recorded.calls[recorded.served]
-        recorded.served += 1
         self._done.append((key, call))
+        if mine is not None:
+            mine.exchanges.append(call.outcome)
         return call.outcome
 
-    def _indexed(self) -> dict[str, _Recorded]:
-        index: dict[str, _Recorded] = defaultdict(_Recorded)
-        keyed = ((self._key(exchange.request), exchange) for exchange in self._loaded)
-        for key, call in logical_calls(keyed):
-            index[key].calls.append(call)
-        return dict(index)
-
-    def _loosely(self, key: str, request: Request, body: JSON) -> _Recorded | None:
-        """The recording of this request with variables of that time in it; a retry belongs to the one found before."""
-        if self._loose is None:
-            self._loose = self._loose_ones()
-        if not self._loose or (retry_number(request) and key in self._found):
-            return self._found.get(key)
-        target = request_target(request)
-        found = [
-            one.recorded
-            for one in self._loose
-            if fits(one.target, target, one.literal) and _fits(one.body, body, one.literal)
-        ]
-        recorded = next((one for one in found if one.served < len(one.calls)), found[-1] if found else None)
-        if recorded is not None:
-            self._found[key] = recorded
-        return recorded
-
-    def _loose_ones(self) -> list[_Loose]:
-        """What may answer a request with another key: recordings with variables, and those nobody has redacted."""
-        loose = []
-        for key, recorded in (self._index or {}).items():
-            outcome = recorded.calls[0].outcome
-            request = outcome.request
-            today = self._redact(Exchange(request=request)).request
-            if may_stand_for_another(key) or (today.uri, today.body) != (request.uri, request.body):
-                loose.append(_Loose(request_target(today), self._body_of(today), recorded, outcome.literal))
-        return loose
-
-    def _key(self, request: Request) -> str:
-        return key_of(request_target(request), self._body_of(request))
-
     def _miss(self, request: Request, body: JSON, key: str) -> Miss:
-        recorded = (self._index or {}).get(key) or self._found.get(key)
-        requests = [exchange.request for exchange in self._loaded if not retry_number(exchange.request)]
+        mine = asking_now()
+        role = None if mine is None else mine.role
+        first_tries = [exchange for exchange in self._loaded if not retry_number(exchange.request)]
+        of_role = [exchange for exchange in first_tries if exchange.role == role]
         return Miss(
             test=self.test,
             request=request,
             body=body,
             made=self._asked[key],
-            recorded=len(recorded.calls) if recorded else 0,
-            candidates=[(one, self._body_of(one)) for one in requests],
+            recorded=self._answers.count(key),
+            candidates=[(one.request, self._body_of(one.request)) for one in of_role or first_tries],
             has_cassette=self._has_cassette,
+            role=role,
         )
+
+    def _of_role(self, role: str | None) -> tuple[ModelCall, ...]:
+        with self._lock:
+            done = list(self._done)
+        by_first_try = {id(call.exchanges[0]): call for call in self._made(done)}
+        calls = [one if isinstance(one, LogicalCall) else by_first_try.get(id(one.exchange)) for _key, one in done]
+        return tuple(self._read(call) for call in calls if call is not None and call.outcome.role == role)
 
     @staticmethod
     def _made(done: Sequence[tuple[str, LiveCall | LogicalCall]]) -> list[LogicalCall]:
@@ -375,16 +336,3 @@ class Recording:
     def _read(self, call: LogicalCall) -> ModelCall:
         read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call))
         return priced_when_asked(read, lambda read: self.price(read, call.outcome))
-
-
-def _fits(recorded: JSON, body: JSON, literal: tuple[str, ...]) -> bool:
-    """Whether a body is the recorded one but for its variables."""
-    if isinstance(recorded, str) and isinstance(body, str):
-        return fits(recorded, body, literal)
-    if isinstance(recorded, dict) and isinstance(body, dict):
-        return recorded.keys() == body.keys() and all(
-            _fits(item, body[name], literal) for name, item in recorded.items()
-        )
-    if isinstance(recorded, list) and isinstance(body, list):
-        return len(recorded) == len(body) and all(map(_fits, recorded, body, [literal] * len(body)))
-    return recorded == body and isinstance(recorded, bool) == isinstance(body, bool)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch.drift.fields import changed_fields, distance, lines_of
 from pytest_llmwatch.drift.visible import visible
+from pytest_llmwatch.roles import JUDGE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,8 @@ def miss_page(
     place = nearest_of(miss)
     miss = _masked_miss(miss, place, mask)
     head = [f"No recording matches this request ({miss.test})."]
-    request = [f"  {request_line(miss.request, miss.body)}"]
+    asked = "Judge's call:" if miss.role == JUDGE else " "
+    request = [f"{asked} {request_line(miss.request, miss.body)}"]
     reason = [*_reason(miss, place, cassette), *_renamed(miss, cassette, former)]
     return "\n".join([*head, *request, *reason, *_remedy(miss, command)])
 
