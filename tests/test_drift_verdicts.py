@@ -15,7 +15,7 @@ REFUND = "You can return a used phone within 14 days. The refund of $40 comes by
         (REFUND, "A used phone can be returned within 14 days. $40 come back by card.", "within tolerance"),
         (REFUND, REFUND.replace("$40", "$400"), "broken"),
         (REFUND, REFUND.replace("14 days", "30 days"), "broken"),
-        (REFUND, REFUND.replace("can return", "cannot return"), "broken"),
+        (REFUND, REFUND.replace("can return", "can not return"), "broken"),
         (REFUND, "Sorry, please ask our support team about that.", "drifted"),
         (REFUND, "", "broken"),
         ("未使用の商品は14日以内に返品できます。", "未使用の商品は14日以内に返品が可能です。", "within tolerance"),
