@@ -28,6 +28,10 @@ FOREIGN_VARIABLES = re.compile(
     r"(?i:.*_API_KEY|OPENAI_.*|LLM_.*|LLMWATCH_.*|.*_PROXY)|PYTEST_.*|CI|BUILD_NUMBER|PY_COLORS|FORCE_COLOR|NO_COLOR"
 )
 
+# Plugins that happen to be installed here cost each run inside five times what pytest itself does. A test that needs
+# one asks for it: `-p asyncio`.
+WITHOUT_BYSTANDERS = "-p no:asyncio -p no:anyio -p no:hypothesispytest"
+
 
 class Project:
     """A scratch project, its pytest runs, and the files they left.
@@ -46,6 +50,7 @@ class Project:
             "MODEL_BASE_URL": base_url,
             "COLUMNS": "120",
             "PYTHONIOENCODING": "utf-8",
+            "PYTEST_ADDOPTS": WITHOUT_BYSTANDERS,
             "PYTEST_DEBUG_TEMPROOT": str(temporary),
         }
 

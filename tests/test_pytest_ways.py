@@ -170,12 +170,12 @@ ASYNC = """
 @pytest.mark.parametrize(
     "mark, fixture, flags",
     [
-        ("", "@pytest.fixture", ["--asyncio-mode=auto"]),
-        ("pytestmark = pytest.mark.asyncio", "@__import__('pytest_asyncio').fixture", ["--asyncio-mode=strict"]),
+        ("", "@pytest.fixture", ["-p", "asyncio", "--asyncio-mode=auto"]),
+        ("pytestmark = pytest.mark.asyncio", "@__import__('pytest_asyncio').fixture", ["-p", "asyncio", "--asyncio-mode=strict"]),
         (
             "pytestmark = pytest.mark.anyio\n\n    @pytest.fixture\n    def anyio_backend():\n        return 'asyncio'",
             "@pytest.fixture",
-            ["-p", "no:asyncio"],
+            ["-p", "anyio"],
         ),
     ],
     ids=["asyncio auto", "asyncio strict", "anyio"],
