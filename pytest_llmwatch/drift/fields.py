@@ -217,10 +217,10 @@ def _pairs(old: list[JSON], new: list[JSON]) -> list[tuple[int | None, int | Non
     """Which items of two short lists are versions of one another, in order; `None` where an item has no partner."""
     if len(old) == len(new) == 1 or len(old) * len(new) > _MOST_PAIRS:
         return list(zip_longest(range(len(old)), range(len(new))))
-    return _cheapest_pairs([[distance(item, other) for other in new] for item in old], len(old), len(new))
+    return cheapest_pairs([[distance(item, other) for other in new] for item in old], len(old), len(new))
 
 
-def _cheapest_pairs(costs: list[list[float]], rows: int, places: int) -> list[tuple[int | None, int | None]]:
+def cheapest_pairs(costs: list[list[float]], rows: int, places: int) -> list[tuple[int | None, int | None]]:
     """The alignment with the least distance in its pairs, an item without a partner counting as half a distance."""
     least = _least_costs(costs, rows, places)
     pairs: list[tuple[int | None, int | None]] = []

@@ -65,7 +65,7 @@ def changed_text(before: str, after: str, *, width: int = 100) -> tuple[str, str
     A text that does not fit is shown around its first changes, with `…` for what is left out. The marks are those of
     `git diff --word-diff`: they need no colour. Everything is `visible` text, safe to print.
     """
-    spans = _text_spans(before, after)
+    spans = text_spans(before, after)
     if not spans:
         same = shortened(before, width)
         return same, same
@@ -192,8 +192,8 @@ def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return rising[::-1]
 
 
-def _text_spans(before: str, after: str) -> list[Span]:
-    """The changed words as character offsets."""
+def text_spans(before: str, after: str) -> list[Span]:
+    """The changed words of two texts as character offsets; long texts are compared by lines."""
     head = _shared_characters(before, after)
     tail = _shared_characters(before[head:][::-1], after[head:][::-1])
     start, spare = max(0, head - _WORD_MARGIN), max(0, tail - _WORD_MARGIN)

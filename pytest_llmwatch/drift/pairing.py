@@ -1,0 +1,114 @@
+"""Which call of one recording stands for which of another: an inserted call is one finding, not a shift of all."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from pytest_llmwatch.calls import ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+
+from .fields import distance
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_llmwatch.calls import JSON, Message, ModelCall, Part
+
+Pair = tuple[int | None, int | None]
+
+_MOST_PAIRS = 2_500
+_FAR_APART = 0.02
+_SYSTEM = ("system", "developer")
+
+
+def paired_calls(before: Sequence[ModelCall], after: Sequence[ModelCall]) -> list[Pair]:
+    """The places of the calls that belong together, in the order of the newer recording.
+
+    Equal requests belong together wherever they stand: calls made at the same time have no order. Of the others the
+    nearest do; what is left over was added or removed.
+    """
+    partner = _equal(before, after)
+    taken = set(partner.values())
+    old = [place for place in range(len(before)) if place not in taken]
+    new = [place for place in range(len(after)) if place not in partner]
+    partner |= _nearest(before, after, old, new)
+    return _in_order(partner, len(before), len(after))
+
+
+def gist_of_message(message: Message) -> list[JSON]:
+    """What a message says, without the ids and the thoughts that no two recordings share."""
+    return [gist_of_part(part) for part in message.parts if not isinstance(part, ReasoningPart)]
+
+
+def gist_of_part(part: Part) -> JSON:
+    """What a part says, as JSON."""
+    if isinstance(part, TextPart | ReasoningPart):
+        return {"text": part.text}
+    if isinstance(part, ToolCallPart):
+        return {"call": part.name, "arguments": part.arguments}
+    if isinstance(part, ToolResultPart):
+        return {"result": part.result} | ({"is_error": True} if part.is_error else {})
+    return {"media": part.kind, "reference": part.reference}
+
+
+def _equal(before: Sequence[ModelCall], after: Sequence[ModelCall]) -> dict[int, int]:
+    """By place in the newer recording, the place of the first call in the older one that sent the same."""
+    waiting: dict[str, list[int]] = defaultdict(list)
+    for place, call in enumerate(before):
+        waiting[_sent(call)].append(place)
+    found: dict[int, int] = {}
+    for place, call in enumerate(after):
+        places = waiting.get(_sent(call))
+        if places:
+            found[place] = places.pop(0)
+    return found
+
+
+def _sent(call: ModelCall) -> str:
+    messages = [[message.role, gist_of_message(message)] for message in call.input_messages]
+    return json.dumps([call.operation_name, messages], sort_keys=True)
+
+
+def _nearest(before: Sequence[ModelCall], after: Sequence[ModelCall], old: list[int], new: list[int]) -> dict[int, int]:
+    if len(old) * len(new) > _MOST_PAIRS:
+        return dict(zip(new, old, strict=False))
+    told = {place: _told(before, place) for place in old}, {place: _told(after, place) for place in new}
+    costs = sorted(
+        (distance(told[0][i], told[1][j]) + _FAR_APART * abs(old.index(i) - new.index(j)), j, i)
+        for i in old
+        for j in new
+        if before[i].operation_name == after[j].operation_name
+    )
+    found: dict[int, int] = {}
+    for _cost, j, i in costs:
+        if j not in found and i not in found.values():
+            found[j] = i
+    return found
+
+
+def _told(calls: Sequence[ModelCall], place: int) -> JSON:
+    """What is new in a call: its messages beyond those of the call before it, and what came back."""
+    call = calls[place]
+    messages = [_line(one) for one in call.input_messages if one.role not in _SYSTEM]
+    earlier = [_line(one) for one in calls[place - 1].input_messages] if place else []
+    new: list[JSON] = [message for message in messages if message not in earlier]
+    answer: list[JSON] = [_line(message) for message in call.output_messages[:1]]
+    return {"messages": new, "answer": answer, "turn": f"turn{len(messages)}"}
+
+
+def _line(message: Message) -> JSON:
+    return [message.role, *gist_of_message(message)]
+
+
+def _in_order(partner: dict[int, int], old: int, new: int) -> list[Pair]:
+    """The pairs in the newer order, each removed call behind the one that it followed."""
+    taken = set(partner.values())
+    gone = [place for place in range(old) if place not in taken]
+    pairs: list[Pair] = []
+    for place in range(new):
+        mate = partner.get(place)
+        while mate is not None and gone and gone[0] < mate:
+            pairs.append((gone.pop(0), None))
+        pairs.append((mate, place))
+    return [*pairs, *((place, None) for place in gone)]
