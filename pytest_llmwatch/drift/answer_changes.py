@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch.calls import MediaPart, ModelCall, ToolCallPart
+from pytest_llmwatch.request_key import ignored_field, without
 
 from .changes import Change
 from .fields import MISSING, Missing, changed_fields
-from .verdicts import DriftVerdict, compare_texts, severity
+from .verdicts import IGNORED_TEXT, SETTING, DriftVerdict, compare_texts, severity, text_without
 from .words import changed_spans
 
 if TYPE_CHECKING:
@@ -46,7 +47,6 @@ def answer_changes(before: ModelCall, after: ModelCall, tolerance: Tolerance) ->
     comparison, said = _text_changes(before.output_text, after.output_text, tolerance)
     if comparison is not None and not (changes and not after.output_text):
         verdicts.append(comparison.verdict)
-    verdicts += ["broken" for change in said if change.is_harmful]
     return AnswerChanges(
         verdict=worst_of(verdicts),
         changes=(*changes, *said),
@@ -116,14 +116,17 @@ def _text_changes(before: str, after: str, tolerance: Tolerance) -> tuple[Compar
     if before == after:
         return None, []
     comparison = compare_texts(before, after, tolerance)
+    if comparison.verdict == "same":
+        return comparison, []
     if not before or not after:
         sides = [text or MISSING for text in (before, after)]
         return comparison, [Change(kind="answer", name="text of the answer", before=sides[0], after=sides[1])]
     old, new = _json_in(before), _json_in(after)
     if not isinstance(old, Missing) and not isinstance(new, Missing):
-        return comparison, list(_field_changes(old, new))
+        return comparison, list(_field_changes(_counting(old, tolerance), _counting(new, tolerance)))
     lost = [] if isinstance(old, Missing) else [_lost_form(after)]
-    facts = [] if lost else _fact_changes(before, after, counts=tolerance.facts)
+    said = [text_without(text, tolerance.ignore) for text in (before, after)]
+    facts = [] if lost else _fact_changes(*said, counts=tolerance.facts)
     return comparison, [*lost, *facts, Change(kind="wording", name="wording", before=before, after=after)]
 
 
@@ -145,6 +148,14 @@ def _fact_changes(before: str, after: str, *, counts: bool) -> list[Change]:
 
 def _side(value: str | None) -> JSON | Missing:
     return MISSING if value is None else value
+
+
+def _counting(value: JSON, tolerance: Tolerance) -> JSON:
+    """The value without what a tolerance leaves out."""
+    for line in tolerance.ignore:
+        if not IGNORED_TEXT.match(line):
+            value = without(value, ignored_field(line, setting=SETTING))
+    return value
 
 
 def _json_in(text: str) -> JSON | Missing:

@@ -41,12 +41,12 @@ class Group:
         """`41 answers changed, all after the model served moved from a to b; 3 of them broken`."""
         count = len(self.members)
         answers = "1 answer" if count == 1 else f"{count} answers"
-        all_ = "all " if count == self.of and count > 1 else ""
+        all_ = ", all" if count == self.of and count > 1 else ""
         cause = ", ".join(cause_text(change) for change in self.causes[:2])
-        after = f"{all_}after {cause}" if cause else f"{all_}though nothing that was sent changed"
+        after = f"{all_} after {cause}" if cause else f"{all_} though nothing that was sent changed"
         more = f" and {len(self.causes) - 2} more changes" if len(self.causes) > 2 else ""
         broken = "" if not self.broken else f"; {self.broken} of them broken" if count > 1 else "; it is broken"
-        return f"{answers} changed, {after}{more}{broken}"
+        return f"{answers} changed{after}{more}{broken}"
 
 
 def grouped(attributions: Iterable[Attribution]) -> tuple[Group, ...]:

@@ -75,7 +75,7 @@ def _nearest(before: Sequence[ModelCall], after: Sequence[ModelCall], old: list[
         return dict(zip(new, old, strict=False))
     told = {place: _told(before, place) for place in old}, {place: _told(after, place) for place in new}
     costs = sorted(
-        (distance(told[0][i], told[1][j]) + _FAR_APART * abs(old.index(i) - new.index(j)), j, i)
+        (_unlikeness(told[0][i], told[1][j]) + _FAR_APART * abs(old.index(i) - new.index(j)), j, i)
         for i in old
         for j in new
         if before[i].operation_name == after[j].operation_name
@@ -87,14 +87,18 @@ def _nearest(before: Sequence[ModelCall], after: Sequence[ModelCall], old: list[
     return found
 
 
-def _told(calls: Sequence[ModelCall], place: int) -> JSON:
+def _unlikeness(one: tuple[JSON, JSON], other: tuple[JSON, JSON]) -> float:
+    return (distance(one[0], other[0]) + distance(one[1], other[1])) / 2
+
+
+def _told(calls: Sequence[ModelCall], place: int) -> tuple[JSON, JSON]:
     """What is new in a call: its messages beyond those of the call before it, and what came back."""
     call = calls[place]
     messages = [_line(one) for one in call.input_messages if one.role not in _SYSTEM]
     earlier = [_line(one) for one in calls[place - 1].input_messages] if place else []
     new: list[JSON] = [message for message in messages if message not in earlier]
     answer: list[JSON] = [_line(message) for message in call.output_messages[:1]]
-    return {"messages": new, "answer": answer, "turn": f"turn{len(messages)}"}
+    return new, answer
 
 
 def _line(message: Message) -> JSON:

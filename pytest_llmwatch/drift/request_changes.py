@@ -47,13 +47,12 @@ class _Said:
 
     message: Message
     number: int
-    of: int
     is_echo: bool
 
     @property
     def name(self) -> str:
-        """`user message 2`; without the number where it is the only one."""
-        return f"{self.message.role} message {self.number}" if self.of > 1 else f"{self.message.role} message"
+        """`user message 2`."""
+        return f"{self.message.role} message {self.number}"
 
 
 def request_changes(before: Asked, after: Asked) -> Iterator[Change]:
@@ -111,14 +110,12 @@ def _message_changes(before: Asked, after: Asked, skipped: list[int]) -> Iterato
 
 def _said(asked: Asked, skip: int) -> list[_Said]:
     messages = asked.call.input_messages[skip:]
-    counts = Counter(message.role for message in messages)
     seen: Counter[str] = Counter()
     said = []
     for message in messages:
         seen[message.role] += 1
         is_echo = asked.earlier.echoes(message)
-        number = seen[message.role]
-        said.append(_Said(message=message, number=number, of=counts[message.role], is_echo=is_echo))
+        said.append(_Said(message=message, number=seen[message.role], is_echo=is_echo))
     return said
 
 

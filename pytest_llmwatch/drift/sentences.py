@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _MOST_SAID = 3
 _WIDTH = 44
 _SLIGHT = 0.005
+# Whose names say already which one: `user message 2`, `openai`.
+_NAMED = ("SDK", "message", "document", "tool result", "tool")
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 
 
@@ -73,7 +75,8 @@ def _causes(attribution: Attribution) -> Iterator[str]:
 
 def cause_text(change: Change) -> str:
     """One cause in words: `the system prompt's third line changed`."""
-    name = change.name if change.kind == "SDK" else f"the {visible(change.name)}"
+    article = "" if change.kind in _NAMED else "the "
+    name = f"{article}{visible(change.name)}"
     if change.kind == "call":
         return f"call {change.calls[0] if change.calls else 1} {_came_or_went(change)}"
     if isinstance(change.before, Missing) or isinstance(change.after, Missing):
@@ -100,6 +103,11 @@ def value_text(value: JSON | Missing) -> str:
     if isinstance(value, str) and value and not any(map(str.isspace, value)):
         return shortened(value, _WIDTH)
     return shortened(visible_json(value), _WIDTH, str)
+
+
+def words_text(value: JSON | Missing) -> str:
+    """Words of an answer, in a sentence, as they stand there."""
+    return shortened(value, _WIDTH) if isinstance(value, str) else value_text(value)
 
 
 def lines_text(before: JSON | Missing, after: JSON | Missing) -> str:
@@ -144,7 +152,8 @@ def _effects(attribution: Attribution) -> Iterator[str]:
 def effect_text(change: Change) -> str:
     """One effect in words: `the answer lost 14 days`."""
     gone, come = isinstance(change.after, Missing), isinstance(change.before, Missing)
-    before, after = value_text(change.before), value_text(change.after)
+    show = words_text if change.kind == "fact" else value_text
+    before, after = show(change.before), show(change.after)
     if change.kind in _SAID:
         words = _SAID[change.kind]
         return (
