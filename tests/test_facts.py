@@ -48,6 +48,13 @@ def certain(reference, text):
         ("modality", "You must pay.", "You may pay.", "must -> may"),
         ("modality", "参加しなければならない。", "参加してもよい。", "「なければならない」 → 「てもよい」"),
         ("opposite", "Prices rise in winter.", "Prices fall in winter.", "rise -> fall"),
+        ("modality", "They are forced to keep it.", "They are allowed to keep it.", "forced -> allowed"),
+        ("opposite", "Sales climbed in winter.", "Sales plunged in winter.", "climbed -> plunged"),
+        ("opposite", "He always pays.", "He sometimes pays.", "always -> sometimes"),
+        ("opposite", "The first quarter was good.", "The third quarter was good.", "first -> third"),
+        ("date", "It opens on Tuesday or Thursday.", "It opens on Monday or Thursday.", "Tuesday -> Monday"),
+        ("date", "火曜に届きます。", "水曜に届きます。", "「火曜」 → 「水曜」"),
+        ("opposite", "ソファの上に猫がいる。", "ベッドの上に猫がいる。", "「ソファ」 → 「ベッド」"),
         ("opposite", "The text is censored.", "The text is uncensored.", "censored -> uncensored"),
         ("opposite", "A red car.", "A blue car.", "red -> blue"),
         ("opposite", "株価が上昇した。", "株価が下落した。", "「上昇」 → 「下落」"),
@@ -91,6 +98,10 @@ def test_a_changed_fact_is_named_as_what_it_is(kind, reference, text, shown):
         ("It cannot be returned.", "It can't be returned."),
         ("Prices rose, then fell.", "Prices grew, then declined."),
         ("Supreme Court rules today.", "The SC rules today."),
+        ("He is sure of it.", "He is not uncertain of it."),
+        ("A woman in a hat enjoys it.", "A woman enjoys it."),
+        ("Over 50 people came.", "More than 50 people came."),
+        ("They met face-à-face-vis.", "They met."),
         ("雨かもしれない。", "雨の可能性がある。"),
         ("参加しなければならない。", "参加する必要がある。"),
         ("The Russian army left Kyiv.", "The army of Russia left Kyiv."),
@@ -106,6 +117,50 @@ def test_a_number_that_also_stands_elsewhere_is_seen_in_its_place():
     (fact,) = certain(reference, reference.replace("take 14", "take 30"))
 
     assert str(fact) == "14 -> 30"
+
+
+@pytest.mark.parametrize(
+    "put_in",
+    ["Choose Return on your phone", "Choose Return within a week", "Choose Return unless it was opened"],
+)
+def test_a_phrase_put_into_a_sentence_of_the_same_text_is_a_fact_made_up(put_in):
+    reference = POLICY.replace("choose", "Choose")
+
+    (fact,) = certain(reference, reference.replace("Choose Return", put_in))
+
+    assert (fact.kind, fact.before, fact.after) == ("addition", None, put_in.removeprefix("Choose Return "))
+
+
+@pytest.mark.parametrize("put_in", ["simply choose Return", "choose Return as well", "choose Return in that case"])
+def test_a_phrase_that_says_nothing_states_no_fact(put_in):
+    assert certain(POLICY, POLICY.replace("choose Return", put_in)) == []
+
+
+def test_a_sentence_of_its_own_adds_and_contradicts_nothing():
+    assert certain(POLICY, POLICY + "You will hear from us by email.") == []
+
+
+def test_what_two_freely_told_texts_deny_elsewhere_is_no_contradiction():
+    one = (
+        "Snow leopards live high in the mountains of Asia. They do not roar. Their thick fur keeps them warm all year."
+    )
+    other = (
+        "The snow leopard, a large cat, is found across Central Asia, where few people ever see it. It hunts at dawn."
+    )
+
+    assert certain(one, other) == []
+
+
+def test_freely_told_texts_contradict_in_the_sentences_that_belong_together():
+    one = f"{POLICY} Refunds for opened boxes are paid to the card. We answer questions about parcels every morning."
+    other = (
+        "Refunds for opened boxes are not paid to the card. Anything else is best asked by telephone, where people who"
+        " know the stock by heart will gladly look into the matter and call you back before the shop closes."
+    )
+
+    (fact,) = certain(one, other)
+
+    assert str(fact) == "are -> are not"
 
 
 def test_a_fact_that_is_left_out_is_told_but_contradicts_nothing():

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 
-from .facts.opposites import stem
+from .facts.stems import stem
 
 VERSION = "1"
 _LONGEST = 100_000

@@ -103,7 +103,8 @@ def same_facts_as(*references: Reference | Iterable[Reference], complete: bool =
     """A text that contradicts no fact of one of the references, in English or Japanese.
 
     Facts are numbers with their units, money, dates and times, negations, opposites, duty and permission, names,
-    identifiers and addresses, and who did it to whom. A text may leave facts out and add others.
+    identifiers and addresses, and who did it to whom. A text may leave facts out and add sentences of its own; a phrase
+    put into a sentence that is otherwise the same is a fact made up.
 
     Args:
         references: Texts, or `pathlib.Path`s of UTF-8 files; with several, one must agree.

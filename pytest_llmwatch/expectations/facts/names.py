@@ -9,7 +9,7 @@ from .mentions import Mention
 _ADDRESS = re.compile(r"https?://[^\s<>\"'、。）」]+|[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,64})+")
 _QUOTED = re.compile(r"`([^`\n]{1,80})`")
 _IDENTIFIER = re.compile(
-    r"(?<![\w/.-])(?:/[\w.-]+){2,}|\b[A-Za-z]\w*_\w+\b|\b[a-z]+(?:[A-Z][a-z0-9]+)+\b|(?<![\w-])--?[a-z][\w-]{2,}"
+    r"(?<![\w/.-])(?:/[\w.-]+){2,}|\b[A-Za-z]\w*_\w+\b|\b[a-z]+(?:[A-Z][a-z0-9]+)+\b|(?<![\wÀ-ɏ-])--?[a-z][\w-]{2,}"
     r"|\b[A-Za-z]{1,64}[-_]?\d[\w.-]*\b",
     re.ASCII,
 )
@@ -18,128 +18,17 @@ _KANJI_NAME = re.compile(
     r"(?:株式会社)([一-龥々ァ-ヴーA-Za-z]{1,12})|([一-龥々]{1,4}|[ァ-ヴー]{2,10})(?=さん|様|氏|くん|先生|社長|市|県|都|府|駅|大学|銀行)"
 )
 _KATAKANA = re.compile(r"[ァ-ヴー]{3,}")
-_NO_NAMES = frozenset(
-    [
-        "I",
-        "A",
-        "An",
-        "The",
-        "This",
-        "That",
-        "These",
-        "Those",
-        "It",
-        "He",
-        "She",
-        "They",
-        "We",
-        "You",
-        "In",
-        "On",
-        "At",
-        "For",
-        "And",
-        "But",
-        "Or",
-        "If",
-        "When",
-        "While",
-        "As",
-        "By",
-        "To",
-        "Of",
-        "From",
-        "With",
-        "After",
-        "Before",
-        "However",
-        "Also",
-        "There",
-        "Here",
-        "What",
-        "Who",
-        "How",
-        "Why",
-        "Where",
-        "Which",
-        "Is",
-        "Are",
-        "Was",
-        "Were",
-        "Do",
-        "Does",
-        "Did",
-        "Yes",
-        "No",
-        "Not",
-        "Its",
-        "His",
-        "Her",
-        "Their",
-        "Our",
-        "My",
-        "Your",
-        "One",
-        "Two",
-        "Then",
-        "Thus",
-        "So",
-        "Some",
-        "Many",
-        "Most",
-        "Each",
-        "Every",
-        "All",
-        "Both",
-        "Another",
-        "Such",
-        "Overall",
-        "Additionally",
-        "Furthermore",
-        "Moreover",
-        "Finally",
-        "First",
-        "Second",
-        "Third",
-        "Despite",
-        "Although",
-        "Because",
-        "Since",
-        "During",
-        "Once",
-        "Let",
-        "Please",
-        "Sure",
-        "Mr",
-        "Mrs",
-        "Ms",
-        "Dr",
-        "Can",
-        "Could",
-        "Will",
-        "Would",
-        "Should",
-        "May",
-        "Might",
-        "Must",
-        "Have",
-        "Has",
-        "Had",
-        "Be",
-        "Been",
-        "Only",
-        "Even",
-        "Just",
-        "Still",
-        "Yet",
-        "Very",
-        "Never",
-        "Always",
-        "AM",
-        "PM",
-        "OK",
-    ]
-)
+# Written with a capital all the same: at the beginning of a sentence, in a heading, before a name, in a date.
+_CAPITALISED = """
+I A An The This That These Those It He She They We You In On At For And But Or If When While As By To Of From With
+After Before However Also There Here What Who How Why Where Which Is Are Was Were Do Does Did Yes No Not Its His
+Her Their Our My Your One Two Then Thus So Some Many Most Each Every All Both Another Such Overall Additionally
+Furthermore Moreover Finally First Second Third Despite Although Because Since During Once Let Please Sure Mr Mrs
+Ms Dr Can Could Will Would Should Might Must Have Has Had Be Been Only Even Just Still Yet Very Never Always AM PM
+OK Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August
+September October November December
+"""
+_NO_NAMES = frozenset(_CAPITALISED.split())
 _SENTENCE_ENDS = '.!?:;\n"“(*#-•>'
 
 

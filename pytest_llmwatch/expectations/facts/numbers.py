@@ -12,28 +12,11 @@ from .units import SIGNS, UNITS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ONES = [
-    "zero",
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-]
+_ONES_WRITTEN = """
+zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen
+nineteen
+"""
+_ONES = _ONES_WRITTEN.split()
 _TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _ORDINALS = ["third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
 _WORDS: dict[str, float] = {
@@ -63,28 +46,9 @@ _PLACES = {"十": 10, "百": 100, "千": 1000}
 _MYRIADS = {"万": 10**4, "億": 10**8, "兆": 10**12}
 _JAPANESE_WORDS = {"ひとつ": 1, "ひとり": 1, "ふたつ": 2, "ふたり": 2, "みっつ": 3, "よっつ": 4}
 _ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867}
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        [
-            "january|jan",
-            "february|feb",
-            "march|mar",
-            "april|apr",
-            "may",
-            "june|jun",
-            "july|jul",
-            "august|aug",
-            "september|sept|sep",
-            "october|oct",
-            "november|nov",
-            "december|dec",
-        ],
-        1,
-    )
-    for name in names.split("|")
-}
-_DAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+_MONTHS_WRITTEN = "january|jan february|feb march|mar april|apr may june|jun july|jul august|aug september|sept|sep"
+_MONTHS_WRITTEN += " october|oct november|nov december|dec"
+_MONTHS = {name: number for number, names in enumerate(_MONTHS_WRITTEN.split(), 1) for name in names.split("|")}
 _LONGEST = 40
 
 _MONTH = r"(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
@@ -109,7 +73,7 @@ _TIME = re.compile(
 )
 _VERSION = re.compile(
     r"(?<![\w.])v?\d+\.\d+(?:\.\d+)+(?:[-+][\w.]*\w)?|(?<![\w.])v\d+(?:\.\d+)*\b"
-    r"|(?:(?<=version )|(?<=ver )|(?<=バージョン)|(?<=Python ))\d+(?:\.\d+)*",
+    r"|(?:(?<=version )|(?<=\bver )|(?<=バージョン)|(?<=Python ))\d+(?:\.\d+)*",
 )
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.])\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|(?<![A-Za-z_])\d+(?:\.\d+)?")
 _SCALE = re.compile(r"[ -]?(hundred|thousand|million|billion|trillion|bn|[kKmMbB](?![A-Za-z])|千万|万|億|兆|千)")

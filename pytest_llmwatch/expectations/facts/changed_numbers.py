@@ -1,0 +1,125 @@
+"""Numbers, money, dates, times and versions that a text states otherwise."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from .numbers import number_mentions
+from .pairing import paired
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .changes import ChangedFact, Kind
+    from .mentions import Mention
+    from .pairs import Pair
+
+_MOST_COMPARED = 2000
+
+
+def changed_numbers(pair: Pair) -> Iterator[ChangedFact]:
+    """The values that only one side has, with what came in their place."""
+    left, right = number_mentions(pair.before), number_mentions(pair.after)
+    gone, come = _without_counterpart(left, right), _without_counterpart(right, left)
+    is_both = bool(gone and come)
+    for before, after in paired(gone, come):
+        kind = _kind_of(before, after)
+        yield pair.changed(kind, before, after, is_certain=is_both and before is not None and after is not None)
+
+
+def plain_values(mention: Mention) -> set[object]:
+    """The numbers as they are written, whatever they measure."""
+    if mention.kind == "date":
+        return {
+            float(part) for value in mention.values if isinstance(value, tuple) for part in value if part is not None
+        }
+    if mention.kind == "time":
+        return {float(value[1] // 60) for value in mention.values if isinstance(value, tuple)}
+    if mention.kind == "version":
+        return {
+            float(value) for value in mention.values if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value)
+        }
+    values = {value[1] for value in mention.values if isinstance(value, tuple)}
+    return values or set(mention.values)
+
+
+def _without_counterpart(mentions: list[Mention], others: list[Mention]) -> list[Mention]:
+    """The mentions with which none of the others agrees, each value once."""
+    known = {(other.dimension, value) for other in others for value in other.values}
+    plain = {value for other in others for value in plain_values(other)}
+    dates = [other for other in others if other.kind == "date"]
+    missing: dict[object, Mention] = {}
+    for mention in mentions:
+        if mention.values in missing or _is_known(mention, known):
+            continue
+        candidates = dates + others[:1] if mention.kind == "date" else others[:_MOST_COMPARED]
+        if not any(_agree(mention, other, plain) for other in candidates):
+            missing[mention.values] = mention
+    return list(missing.values())
+
+
+def _is_known(mention: Mention, known: set[tuple[str | None, object]]) -> bool:
+    """Whether the other side has it in the same dimension: nearly always, and quickly found."""
+    return any(
+        (mention.dimension, value) in known
+        for value in mention.values
+        if not isinstance(value, tuple) or mention.kind != "number"
+    )
+
+
+def _agree(mention: Mention, other: Mention, plain: set[object]) -> bool:
+    kinds = {mention.kind, other.kind}
+    if kinds == {"date"}:
+        return _is_same_date(mention, other)
+    if kinds == {"number"}:
+        return _is_same_amount(mention, other)
+    if kinds == {"date", "number"} and mention.kind == "date":
+        return all(value in plain for value in plain_values(mention))
+    if mention.kind == other.kind:
+        return bool(mention.values & other.values)
+    return bool(plain_values(mention) & plain_values(other))
+
+
+def _is_same_amount(mention: Mention, other: Mention) -> bool:
+    """Of one dimension, or of two currencies: what they measure; of different or unknown ones: what is written."""
+    is_measured = mention.dimension is not None and other.dimension is not None
+    if is_measured and (mention.dimension == other.dimension or _are_money(mention, other)):
+        return mention.dimension == other.dimension and bool(_measure(mention) & _measure(other))
+    return bool(plain_values(mention) & plain_values(other))
+
+
+def _is_same_date(mention: Mention, other: Mention) -> bool:
+    """Whether the parts that both give (year, month, day) are equal."""
+    (one,), (two,) = mention.values, other.values
+    if not isinstance(one, tuple) or not isinstance(two, tuple):
+        return False
+    shared = [(a, b) for a, b in zip(one, two, strict=True) if a is not None and b is not None]
+    return bool(shared) and all(a == b for a, b in shared)
+
+
+def _are_money(*mentions: Mention) -> bool:
+    return all((mention.dimension or "").startswith("money") for mention in mentions)
+
+
+def _measure(mention: Mention) -> set[object]:
+    return {value for value in mention.values if not isinstance(value, tuple)}
+
+
+def _is_other_unit(before: Mention, after: Mention) -> bool:
+    is_number = before.kind == after.kind == "number" and not _are_money(before, after)
+    return is_number and bool(plain_values(before) & plain_values(after))
+
+
+def _kind_of(before: Mention | None, after: Mention | None) -> Kind:
+    sides = [side for side in (before, after) if side is not None]
+    kinds = {side.kind for side in sides}
+    if before is not None and after is not None and _is_other_unit(before, after):
+        return "unit"
+    for kind in ("date", "time", "version"):
+        if kind in kinds:
+            return kind
+    dimensions = {side.dimension for side in sides if side.dimension}
+    if any(dimension.startswith("money") for dimension in dimensions):
+        return "money"
+    return "percentage" if "ratio" in dimensions else "duration" if "duration" in dimensions else "number"

@@ -1,0 +1,121 @@
+"""Negations, opposites, duty and permission that a text states otherwise."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from .excerpts import exchanged, with_word_before
+from .opposites import contradicting, japanese_opposites, opposition
+from .polarity import negations, prefixed
+from .stems import stem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_llmwatch.drift.words import Span
+
+    from .changes import ChangedFact
+    from .mentions import Mention
+    from .pairs import Pair
+
+_MOST_EXCHANGED = 12
+_MOST_BETWEEN = 2
+_ENGLISH_WORD = re.compile(r"([A-Za-z]+)(?:['’][A-Za-z]+)?")
+
+
+def changed_polarity(pair: Pair) -> Iterator[ChangedFact]:
+    """What is denied on one side only, and words exchanged for one that contradicts them."""
+    for part in pair.comparable:
+        yield from _in_part(part)
+
+
+def _in_part(pair: Pair) -> Iterator[ChangedFact]:
+    opposites = list(_opposites(pair))
+    left, right = negations(pair.before), negations(pair.after)
+    more = len(right) - len(left)
+    # In a short text `not fat` and `thin` say the same.
+    if abs(more) == 1 and pair.is_short and len(opposites) == 1:
+        return
+    yield from opposites
+    left_forms, right_forms = prefixed(pair.before), prefixed(pair.after)
+    forms = len(right_forms) - len(left_forms)
+    # `not possible` and `impossible` say the same.
+    is_form = abs(more) == 1 and more * forms < 0
+    if more and not is_form:
+        yield _denied(pair, left, right)
+    elif forms and not more and pair.is_short:
+        yield _denied(pair, left_forms, right_forms)
+
+
+def _denied(pair: Pair, left: list[Mention], right: list[Mention]) -> ChangedFact:
+    """The negation that only one side has, with the words in its place on the other."""
+    is_come = len(right) > len(left)
+    fewer, many = (left, right) if is_come else (right, left)
+    spare = Counter(mention.text.lower() for mention in fewer)
+    spare.subtract(mention.text.lower() for mention in many)
+    cue = next(mention for mention in many if spare[mention.text.lower()] < 0)
+    text, all_words = (pair.after, pair.words[1]) if is_come else (pair.before, pair.words[0])
+    for span in pair.spans:
+        words = all_words[slice(*span[2:])] if is_come else all_words[slice(*span[:2])]
+        is_here = words and words[0].start() < cue.start + len(cue.text) and cue.start < words[-1].end()
+        if is_here and span[1] - span[0] + span[3] - span[2] <= _MOST_EXCHANGED:
+            return pair.changed("negation", *exchanged(pair, span))
+    shown = with_word_before(text, cue.start, cue.start + len(cue.text))
+    return pair.changed("negation", None if is_come else shown, shown if is_come else None)
+
+
+def _opposites(pair: Pair) -> Iterator[ChangedFact]:
+    left, right = _stems_of(pair.before), _stems_of(pair.after)
+    gone, come = left.keys() - right.keys(), right.keys() - left.keys()
+    for before, after in _regions(pair):
+        for word in sorted(gone & _stems_of(before).keys()):
+            for other in sorted(contradicting(word, come & _stems_of(after).keys())):
+                if contradicting(word, gone) and contradicting(other, come):
+                    continue  # both texts speak of both: `rose, then fell` and `grew, then declined`
+                yield pair.changed(opposition(word, other), left[word], right[other])
+    if pair.is_japanese:
+        yield from _japanese_opposites(pair)
+
+
+def _regions(pair: Pair) -> Iterator[tuple[str, str]]:
+    """What can contradict: in a sentence everything; in longer texts what was exchanged in one place."""
+    if pair.is_short:
+        yield pair.before, pair.after
+        return
+    for a, b, c, d in _joined(pair.spans):
+        if a < b and c < d:
+            left, right = pair.words[0][a:b], pair.words[1][c:d]
+            yield pair.before[left[0].start() : left[-1].end()], pair.after[right[0].start() : right[-1].end()]
+
+
+def _joined(spans: list[Span]) -> list[Span]:
+    """Exchanges with few words between them made one."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and span[0] - joined[-1][1] <= _MOST_BETWEEN:
+            joined[-1] = (joined[-1][0], span[1], joined[-1][2], span[3])
+        else:
+            joined.append(span)
+    return joined
+
+
+def _japanese_opposites(pair: Pair) -> Iterator[ChangedFact]:
+    regions = list(_regions(pair))
+    for pairs in japanese_opposites():
+        for x, y in (pairs, pairs[::-1]):
+            if x not in pair.before or y in pair.before or y not in pair.after or x in pair.after:
+                continue
+            if any(x in before and y in after for before, after in regions):
+                yield pair.changed(opposition(x, y), x, y)
+
+
+def _stems_of(text: str) -> dict[str, str]:
+    """Each stem with the word as it is written first."""
+    found: dict[str, str] = {}
+    for match in _ENGLISH_WORD.finditer(text):
+        word, whole = match.group(1), match.group().lower()
+        if not whole.endswith(("n't", "n’t")):  # won't is not won
+            found.setdefault(stem(word.lower()), word)
+    return found

@@ -1,0 +1,30 @@
+"""Words that exclude one another, as plain text, one file for a sort of words and a language."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from itertools import combinations, product
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+Pair = tuple[str, str]
+
+
+def opposed(name: str) -> Iterator[Pair]:
+    """The pairs of a file whose lines are two poles: what stands left of the stroke with what stands right of it."""
+    for line in _lines(name):
+        left, right = line.split("/")
+        yield from product(left.split(), right.split())
+
+
+def exclusive(name: str) -> Iterator[Pair]:
+    """The pairs of a file whose lines are things that exclude one another."""
+    for line in _lines(name):
+        yield from combinations(line.split(), 2)
+
+
+def _lines(name: str) -> list[str]:
+    text = files(__package__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
