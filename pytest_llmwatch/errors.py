@@ -14,7 +14,8 @@ LLMWatchError(Exception)
 ReplayRefusal(BaseException)
 ├── RequestNotRecorded      a replay met a request that no recording answers
 ├── BudgetExceeded          a live call would have cost more than may be spent
-└── ConnectionNotAllowed    a replay reached for the network past the clients that are recorded
+├── ConnectionNotAllowed    a replay reached for the network past the clients that are recorded
+└── ModelNotSwapped         `--llm-model` names the model of a request that may not be changed
 
 `ReplayRefusal` is not an `Exception`: client libraries catch those, retry, and report "Connection error." instead.
 """
@@ -220,3 +221,17 @@ class ConnectionNotAllowed(ReplayRefusal):
         self.host = host
         self.port = port
         self.client = client
+
+
+class ModelNotSwapped(ReplayRefusal):
+    """A request is signed, so that its model cannot be replaced by another one; no call was made.
+
+    Attributes:
+        old: The model that the request asks for.
+        new: The model that `--llm-model` wants instead.
+    """
+
+    def __init__(self, page: str, *, old: str, new: str) -> None:
+        super().__init__(page)
+        self.old = old
+        self.new = new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
@@ -64,6 +65,12 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     for flag in flags:
         said = text if flag == flags[0] else "the same"
         group.addoption(flag, dest=flag.strip("-").replace("-", "_"), help=said, **options)
+    said = (
+        "with --llm-record or --llm-check: ask the model NEW where the code asks OLD, a name or a pattern; repeatable"
+    )
+    for flag in ("--llmwatch-model", "--llm-model"):
+        with contextlib.suppress(ValueError):  # the short one is somebody else's
+            group.addoption(flag, dest="llmwatch_model", action="append", metavar="OLD=NEW", help=said)
     args[:] = settings.with_explicit_modes(args, flags)
 
 
@@ -73,6 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
     try:
         config.stash[MODE] = settings.mode_of(config)
         config.stash[GUARDED] = settings.guard_of(config)
+        settings.model_swaps_of(config, mode=config.stash[MODE])
         settings.tool_failures_of(config)
         _tell_expectations(config)
     except SettingError as error:

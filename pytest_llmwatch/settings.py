@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from .model_swap import ModelSwap
     from .write_policy import Mode
 
 Guarded = Literal["used", "all", "off"]
@@ -52,6 +53,14 @@ SETTINGS: dict[str, Setting] = {
         ini="llm_record",
         default="replay",
         help="record model calls: `all` or `new`; empty replays",
+    ),
+    "model": Setting(
+        options=("llmwatch_model",),
+        environ="LLMWATCH_MODEL",
+        ini="llm_models",
+        ini_type="linelist",
+        default=[],
+        help="models that --llm-record and --llm-check ask in place of those in the code, `OLD=NEW`",
     ),
     "record_hosts": Setting(
         environ="LLMWATCH_RECORD_HOSTS",
@@ -169,6 +178,29 @@ def mode_of(config: pytest.Config) -> Mode:
             f"{value!r} is not a recording mode; use all or new (LLMWATCH_RECORD, llm_record, --llm-record)"
         )
     return MODES[value]
+
+
+def model_swaps_of(config: pytest.Config, *, mode: Mode) -> tuple[ModelSwap, ...]:
+    """Which models this run asks in place of others; none at replay, which asks nobody.
+
+    Raises:
+        SettingError: a swap makes no sense, or was given for a replay.
+    """
+    lines = setting_of("model", config, environ=os.environ, marker={})
+    if not lines:
+        return ()
+    from .model_swap import model_swaps
+
+    swaps = model_swaps(lines)
+    if mode != "replay":
+        return swaps
+    given = config.getoption("llmwatch_model", default=None) or os.environ.get("LLMWATCH_MODEL", "").strip()
+    if swaps and given:
+        raise SettingError(
+            f"--llm-model {swaps[0]} changes whom live calls ask, and this run replays: "
+            "it works with --llm-check or --llm-record (LLMWATCH_MODEL likewise)"
+        )
+    return ()
 
 
 def guard_of(config: pytest.Config) -> Guarded:

@@ -25,12 +25,14 @@ from .environment_secrets import SeenSecrets
 from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
 from .guard import Guard, Holder
 from .hosts import is_unstored, names_host
+from .model_swap import Swapper
 from .own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
 from .pricing import date_of, price_of
 from .recorder import Switchboard
 from .recording import Recording
 from .redaction import KNOWN, Patterns, Secrets, compiled, redacted, redacted_text
 from .reports.guard_page import address_of
+from .reports.model_swap import signed_page
 from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
@@ -81,12 +83,16 @@ class Watch:
     _built_in: dict[int, Price] = field(default_factory=dict)
     _patterns: dict[object, Patterns] = field(default_factory=dict)
     _stack: list[Scope] = field(default_factory=list)
+    _swapper: Swapper | None = None
     _guard: Guard | None = None
     _board: Switchboard | None = None
     _undo: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self.own_prices = price_table(settings.setting_of("prices", self.config, environ=os.environ, marker={}))
+        swaps = settings.model_swaps_of(self.config, mode=self.mode)
+        if swaps:
+            self._swapper = Swapper(swaps=swaps, explain=signed_page)
         lines = settings.setting_of("not_secrets", self.config, environ=os.environ, marker={})
         self.exempt = compiled((line for line in lines if line.strip()), setting="llm_not_secrets")
 
@@ -176,6 +182,7 @@ class Watch:
 
             self._board, self._undo = install()
             self._board.route_of = self._router()
+            self._board.swap = self._swapper
         self._connect()
 
     def _connect(self) -> None:
@@ -341,7 +348,7 @@ class Watch:
         scope.told += made
         spent = spend_of(recording.made_calls[scope.spends_told :] if made else ())
         scope.spends_told += spent.calls
-        return Entry(
+        entry = Entry(
             test=recording.test,
             kind=kind_of(replayed=replayed, made=made, refused=refused, is_kept=decision != "keep beside"),
             replayed=replayed,
@@ -357,6 +364,9 @@ class Watch:
             redacted=recording.redacted_answers,
             unserved=recording.unserved if recording.mode == "replay" and scope.outcome == "passed" else None,
         )
+        if self._swapper is not None:
+            entry["model_swap"] = self._swapper.facts_of(recording.test)
+        return entry
 
     def interrupted(self) -> list[Entry]:
         """Keep what recordings that never came to their end had got, and put the real clients back."""

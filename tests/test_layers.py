@@ -84,6 +84,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "guard": NOTHING,
         "turns": NOTHING,
         "ledger": NOTHING,
+        "model_swap": NOTHING,
     },
     {
         "settings": frozenset({"pytest"}),

@@ -11,6 +11,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from pytest_llmwatch.bodies import header_free
 from pytest_llmwatch.exchange import Exchange, TransferFailure
 
 from .switchboard import plain_request
@@ -43,6 +44,9 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(real)
     async def request(session: Any, method: str, url: Any, **options: Any) -> Any:
         asked = await _request_of(session, method, url, options)
+        sent = board.swapped(asked)
+        if sent is not asked:
+            asked, url, options = sent, _address_of(session, sent), _options_of(sent, options)
         transfer = board.open(asked)
         if transfer is None:
             return await real(session, method, url, **options)
@@ -89,6 +93,18 @@ async def _request_of(session: Any, method: str, url: object, options: dict[str,
     else:
         body = await _body_of(options, headers)
     return plain_request(method, str(full), tuple(headers.items()), body)
+
+
+def _address_of(session: Any, sent: Request) -> Any:
+    """The address that is asked instead, in the client's own type."""
+    url: Any = type(_url_of(session, sent.uri))
+    return url(sent.uri, encoded=True)
+
+
+def _options_of(sent: Request, options: dict[str, Any]) -> dict[str, Any]:
+    """The options with another body; the length is that of the new one: aiohttp counts it."""
+    kept = {name: value for name, value in options.items() if name not in ("json", "params", "chunked", "compress")}
+    return {**kept, "data": sent.body, "headers": header_free(sent.headers, "transfer-encoding")}
 
 
 async def _body_of(options: dict[str, Any], headers: dict[str, str]) -> bytes:

@@ -13,8 +13,10 @@ from http.client import HTTPException, IncompleteRead
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from vcr.request import Request as VCRRequest
 from vcr.stubs import VCRConnection, VCRHTTPResponse
 
+from pytest_llmwatch.bodies import header_free
 from pytest_llmwatch.exchange import Exchange, TransferFailure
 
 from .switchboard import Switchboard, as_played, plain_request, playable
@@ -80,7 +82,13 @@ def getresponse(connection: Any, *args: Any, **kwargs: Any) -> Any:
 
 def _open(connection: Any) -> tuple[Transfer | None]:
     """The transfer of a request, boxed: `None` in the box is a request that is not ours."""
-    return (connection.cassette.open(_request_of(connection._vcr_request)),)
+    asked = _request_of(connection._vcr_request)
+    sent = connection.cassette.swapped(asked)
+    if sent is not asked:
+        # The length is that of the new body: the client counts it.
+        headers = header_free(sent.headers, "transfer-encoding")
+        connection._vcr_request = VCRRequest(sent.method, sent.uri, sent.body, dict(headers))
+    return (connection.cassette.open(sent),)
 
 
 def _begin(connection: Any, transfer: Transfer | None) -> None:

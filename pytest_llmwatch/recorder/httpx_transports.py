@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vcr.stubs.httpx_stubs import vcr_handle_async_request, vcr_handle_request
 
+from pytest_llmwatch.bodies import header_free
 from pytest_llmwatch.exchange import Exchange, TransferFailure
 
 from .switchboard import plain_request, playable
@@ -45,7 +46,8 @@ def _sync(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable[
     @functools.wraps(real)
     def handle_request(transport: object, request: Any) -> Any:
         request.read()
-        transfer = board.open(_request_of(request))
+        asked, request = _swapped(board, httpx, request)
+        transfer = board.open(asked)
         if transfer is None:
             return real(transport, request)
         if not transfer.is_live:
@@ -74,7 +76,8 @@ def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable
     @functools.wraps(real)
     async def handle_async_request(transport: object, request: Any) -> Any:
         await request.aread()
-        transfer = board.open(_request_of(request))
+        asked, request = _swapped(board, httpx, request)
+        transfer = board.open(asked)
         if transfer is None:
             return await real(transport, request)
         if not transfer.is_live:
@@ -92,6 +95,18 @@ def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable
 
 def _request_of(request: Any) -> Request:
     return plain_request(request.method, str(request.url), tuple(request.headers.multi_items()), request.content)
+
+
+def _swapped(board: Switchboard, httpx: Any, request: Any) -> tuple[Request, Any]:
+    """What is to be sent, in our words and in the client's: a request of its own where another model is asked."""
+    asked = _request_of(request)
+    sent = board.swapped(asked)
+    if sent is asked:
+        return asked, request
+    # The length is that of the new body: `httpx` counts it.
+    headers = header_free(sent.headers, "transfer-encoding")
+    options = {"content": sent.body, "extensions": request.extensions}
+    return sent, httpx.Request(sent.method, sent.uri, headers=headers, **options)
 
 
 def _failed(transfer: Transfer, httpx: Any, error: Exception) -> None:

@@ -70,13 +70,24 @@ class Switchboard(Cassette):  # type: ignore[misc]  # vcrpy has no types
     """A vcrpy cassette that holds nothing: it plays and keeps what the recording in force says.
 
     `recording` is the one in force, `None` between tests: then every request passes. `route_of` says where a request
-    goes; the tests' settings decide that.
+    goes; the tests' settings decide that. `swap`, where there is one, names another model in a request.
     """
 
     def __init__(self, path: str = "llmwatch", **options: Any) -> None:
         super().__init__(path, **options)
         self.recording: Recording | None = None
         self.route_of: Callable[[Request], Route] = lambda _request: "pass"
+        self.swap: Callable[[Request, Recording], Request] | None = None
+
+    def swapped(self, request: Request) -> Request:
+        """The request as it is to be sent: the same one, or one that asks another model.
+
+        Raises:
+            ModelNotSwapped: it ought to ask another model and cannot.
+        """
+        if self.swap is None or self.recording is None or self.route_of(request) != "watch":
+            return request
+        return self.swap(request, self.recording)
 
     def open(self, request: Request) -> Transfer | None:
         """Begin a transfer; `None` for a request that is not ours.

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from pytest_llmwatch.spend import spent_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_llmwatch.model_swap import SwapFacts
 
 SHOWN_HOSTS = 5
 SHOWN_REASONS = 3
@@ -25,6 +27,7 @@ class Entry(TypedDict):
     `spent` is what the calls made cost in US dollars, as far as that is known, and `unpriced` has a reason for each
     call of which it is not.
     `redacted` are the kinds of secrets that recorded answers lost.
+    `model_swap` is there in runs that ask other models than the code names.
     `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
     """
 
@@ -42,6 +45,7 @@ class Entry(TypedDict):
     refused_hosts: list[str]
     redacted: list[str]
     unserved: list[int] | None
+    model_swap: NotRequired[SwapFacts]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,7 @@ def lines_of(summary: Summary) -> list[str]:
     lines = _kinds("test", entries) + _kinds("fixture", fixtures)
     lines.append(_calls([*entries, *fixtures]))
     lines += _money([*entries, *fixtures])
+    lines += _swaps(summary.entries)
     lines += _writes(busy)
     lines += _advice(summary)
     return lines
@@ -144,6 +149,19 @@ def _spent(entries: Iterable[Entry]) -> Decimal:
     return sum((Decimal(entry["spent"]) for entry in entries), Decimal(0))
 
 
+def _swaps(entries: Iterable[Entry]) -> list[str]:
+    """Which models were asked in place of others; the parts of a fixture count together."""
+    facts: dict[str, list[SwapFacts]] = {}
+    for entry in entries:
+        if "model_swap" in entry:
+            facts.setdefault(entry["test"], []).append(entry["model_swap"])
+    if not facts:
+        return []
+    from .model_swap import swap_lines
+
+    return swap_lines(facts)
+
+
 def _writes(entries: Iterable[Entry]) -> list[str]:
     gone = "removed (the test makes no model call any more)"
     words = {"replace": "written", "remove": gone, "keep beside": "pending"}
@@ -170,7 +188,12 @@ def _advice(summary: Summary) -> list[str]:
         for entry in summary.entries
         if entry["redacted"] and entry["write"] in ("replace", "keep beside")
     ]
-    refused = [entry for entry in summary.entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
+    # A run with swaps is no replay: what it refused is not recorded by running it again.
+    refused = [
+        entry
+        for entry in summary.entries
+        if entry["kind"] == "refused" and not entry["refused_hosts"] and "model_swap" not in entry
+    ]
     hosts = sorted({host for entry in summary.entries for host in entry["refused_hosts"]})
     pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
     if refused:

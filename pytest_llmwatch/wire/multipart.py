@@ -15,6 +15,8 @@ from pytest_llmwatch.errors import UndecodableExchange
 from .reading import object_from
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_llmwatch.exchange import Exchange, Request
 
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s";,]+))', re.IGNORECASE)
@@ -81,6 +83,17 @@ def form_of(request: Request) -> Form | None:
         name: values if len(values) > 1 or name in lists else values[0] for name, values in fields.items()
     }
     return Form(fields=plain, files=tuple(files)) if plain or files else None
+
+
+def with_field(request: Request, name: str, changed: Callable[[str], str]) -> bytes:
+    """The body of a form with the text of one field changed; that of any other request as it is."""
+    boundary = _boundary_of(request)
+    if not boundary:
+        return request.body
+    named = rb'\r?\ncontent-disposition: *form-data; *name="?' + re.escape(name.encode()) + rb'"?'
+    value = rb"([^\r\n]+)(?=\r?\n--" + re.escape(boundary) + rb")"
+    field = re.compile(rb"(" + named + rb"(?:\r?\n[^\r\n]+)*\r?\n\r?\n)" + value, re.IGNORECASE)
+    return field.sub(lambda found: found[1] + changed(found[2].decode(errors="replace")).encode(), request.body)
 
 
 def _boundary_of(request: Request) -> bytes:
