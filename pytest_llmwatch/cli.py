@@ -77,11 +77,35 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("--yes", action="store_true", help="with --delete-orphans: do not ask")
     lint.set_defaults(run=_lint, parser=lint)
 
+    _add_decisions(commands)
     export = commands.add_parser("export", help="cassettes in the format of vcrpy")
     export.add_argument("cassettes", nargs="+", metavar="CASSETTE", help="a cassette, or a folder for all below it")
     export.add_argument("--output", metavar="FOLDER", help="where to write; without it one cassette goes to stdout")
     export.set_defaults(run=_export)
     return parser
+
+
+def _add_decisions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    named = {"nargs": "*", "metavar": "TEST-OR-PATH"}
+    what = "a test, a cassette, a candidate, or a folder for all below it"
+    review = commands.add_parser(
+        "review", help="candidates of --llm-check and pending recordings one by one: accept, reject, skip"
+    )
+    review.add_argument("names", **named, help=f"{what}; without one, all that waits")  # type: ignore[arg-type]  # as `named` says
+    review.set_defaults(run=_review)
+
+    accept = commands.add_parser("accept", help="make candidates and pending recordings the baselines; calls no model")
+    accept.add_argument("names", **named, help=what)  # type: ignore[arg-type]  # as above
+    accept.add_argument("--all", action="store_true", help="all that waits, but for tests that failed")
+    accept.add_argument(
+        "--force", action="store_true", help="also where the baseline has changed since, or the test failed"
+    )
+    accept.set_defaults(run=_accept, parser=accept)
+
+    reject = commands.add_parser("reject", help="delete candidates and pending recordings")
+    reject.add_argument("names", **named, help=what)  # type: ignore[arg-type]  # as above
+    reject.add_argument("--all", action="store_true", help="all that waits")
+    reject.set_defaults(run=_reject, parser=reject)
 
 
 class _Version(argparse.Action):
@@ -117,8 +141,7 @@ def _show(options: argparse.Namespace) -> int:
         lines = show.json_lines(decode, price)
     else:
         width = shutil.get_terminal_size((100, 24)).columns
-        colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        lines = show.pages(decode, price, width=width, colour=colour, folded=not options.full)
+        lines = show.pages(decode, price, width=width, colour=_has_colour(), folded=not options.full)
     return show.show(options.cassettes, lines, out=sys.stdout, warn=_warn)
 
 
@@ -169,6 +192,36 @@ def _lint(options: argparse.Namespace) -> int:
         out=sys.stdout,
         warn=_warn,
     )
+
+
+def _review(options: argparse.Namespace) -> int:
+    from .commands.review import review
+
+    width = shutil.get_terminal_size((100, 24)).columns
+    return review(options.names, stdin=sys.stdin, out=sys.stdout, warn=_warn, width=width, colour=_has_colour())
+
+
+def _accept(options: argparse.Namespace) -> int:
+    from .commands.accept import accept
+
+    _check_names(options)
+    return accept(options.names, every=options.all, force=options.force, out=sys.stdout, warn=_warn)
+
+
+def _reject(options: argparse.Namespace) -> int:
+    from .commands.accept import reject
+
+    _check_names(options)
+    return reject(options.names, every=options.all, out=sys.stdout, warn=_warn)
+
+
+def _check_names(options: argparse.Namespace) -> None:
+    if bool(options.names) == options.all:
+        options.parser.error("name tests or files, or give --all; `pytest-llmwatch review` shows what waits")
+
+
+def _has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def _export(options: argparse.Namespace) -> int:

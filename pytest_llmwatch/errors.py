@@ -6,6 +6,7 @@ LLMWatchError(Exception)
 ├── UnreadableSnapshot      the same of a file of snapshots
 ├── SnapshotMisuse          `llm_snapshot` got a value or a name that it cannot keep
 ├── UnwritableCassette      a recording could not be kept where it belongs
+├── UnreadableCandidate     what `--llm-check` kept is damaged, or of a newer version
 ├── SettingError            an option, ini value or marker argument makes no sense
 ├── OverBudget              the calls of a test went beyond what its marker allows
 ├── MissingExtra            an expectation needs a package that is not installed
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from decimal import Decimal
+    from pathlib import Path
 
     from .exchange import Exchange, Request
 
@@ -134,6 +136,22 @@ def _advice(remedy: Remedy, path: str, command: str | None) -> str:
 
 class UnwritableCassette(LLMWatchError):
     """A recording could not be kept; no call was made yet."""
+
+
+class UnreadableCandidate(LLMWatchError):
+    """What is known of a candidate cannot be read; it can still be rejected.
+
+    Attributes:
+        path: The file that says what is known of it.
+        problem: What is wrong with it.
+    """
+
+    def __init__(self, path: Path, problem: str) -> None:
+        from .drift.visible import visible_lines
+
+        super().__init__(visible_lines(f"{path}: {problem}"))
+        self.path = path
+        self.problem = problem
 
 
 class SettingError(LLMWatchError):

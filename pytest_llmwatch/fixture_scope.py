@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from .cassette import Cassette
     from .write_policy import Mode
 
 
@@ -53,7 +54,8 @@ class FixtureRecording:
         if self._teardown is not None:
             self._teardown.__exit__(None, None, None)
             self._teardown = None
-        if self.scope.recording.made > self.scope.written:
+        self.scope.is_over = True
+        if self.scope.recording.made > self.scope.written or (self.watch.mode == "check" and self.turn.is_first):
             self.scope.exists = self.scope.exists or self.scope.written > 0
             self._write()
         else:
@@ -78,7 +80,7 @@ def open_fixture(
 
     def opened(turn: Turn, mode: Mode) -> Scope:
         try:
-            scope = watch.open(name, path, item, {}, mode)
+            scope = watch.open(name, path, item, {}, mode, answers=_answers_of_run(watch, path, mode))
         except BaseException:
             turn.give_up()
             raise
@@ -103,6 +105,15 @@ def _turn_of(what: Path, watch: Watch) -> Turn:
     if factory is None or not hasattr(watch.config, "workerinput"):
         return turn_in_process(what, watch.finished)
     return turn_among_workers(what, factory.getbasetemp().parent)  # each worker has a folder in that of the run
+
+
+def _answers_of_run(watch: Watch, path: Path, mode: Mode) -> Cassette | None:
+    """What the first in this run got, where it is not in the cassette, because a check leaves that as it is."""
+    if watch.mode != "check" or mode != "new":
+        return None
+    from .checking import shared_answers
+
+    return shared_answers(watch, path)
 
 
 def _any_item(request: pytest.FixtureRequest) -> pytest.Item:

@@ -106,6 +106,11 @@ class Swapper:
             raise recording.refuse(ModelNotSwapped(page, old=model, new=swap.new))
         return with_model(request, lambda name: chosen[name].new if name in chosen else name) if chosen else request
 
+    def swapped(self, test: str) -> dict[str, str]:
+        """The models that a test has asked for so far, with those that were asked instead."""
+        chosen = ((model, swap_for(model, self.swaps)) for model in sorted(self._asked.get(test, ())))
+        return {model: swap.new for model, swap in chosen if swap is not None}
+
     def facts_of(self, test: str) -> SwapFacts:
         """What the report of a test is to carry."""
         asked, signed = sorted(self._asked.pop(test, ())), sorted(self._signed.pop(test, ()))

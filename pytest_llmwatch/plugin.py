@@ -71,6 +71,14 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     for flag in ("--llmwatch-model", "--llm-model"):
         with contextlib.suppress(ValueError):  # the short one is somebody else's
             group.addoption(flag, dest="llmwatch_model", action="append", metavar="OLD=NEW", help=said)
+    group.addoption(
+        settings.CHECK_FLAG,
+        dest="llm_check",
+        action="store_true",
+        default=False,
+        help="call the live model for every request of the selected tests, compare with the recordings, fail on drift; "
+        "changes no recording, keeps candidates for `pytest-llmwatch review`",
+    )
     args[:] = settings.with_explicit_modes(args, flags)
 
 
@@ -208,6 +216,10 @@ def pytest_runtest_makereport(
             from .tool_verdict import judge_tools
 
             judge_tools(item, watch.item_scope.recording, report)
+        if watch.mode == "check":
+            from .checking import judge_phase
+
+            judge_phase(watch, report)
         judge(watch, item.stash[OUTCOMES], call, report)
         mask_report(report, functools.partial(watch.masked, item=item))
         if report.when == "teardown":
@@ -296,7 +308,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         progress.close()
     cache = getattr(session.config, "cache", None)
     entries = session.config.stash.get(ENTRIES, None)
-    if entries and cache is not None and not hasattr(session.config, "workerinput"):
+    if not entries or hasattr(session.config, "workerinput"):
+        return
+    if session.config.stash[MODE] == "check":
+        from .checking import fail_for_fixtures
+
+        fail_for_fixtures(session, entries)
+    if cache is not None:
         from .unused import remember
 
         remember(cache, entries, session.config.rootpath)

@@ -72,7 +72,7 @@ class Recording:
 
     Attributes:
         test: The test's node id (or that of the fixture).
-        mode: `replay`, `record` or `new`.
+        mode: `replay`, `record`, `new` or `check`.
         refusals: What was refused, in order, even where the application swallowed it.
         decode: How a model call is read from an exchange.
         price: What a model call cost; asked when somebody reads the money.
@@ -236,7 +236,7 @@ class Recording:
         key = key_of(request_target(redacted), body)
         with self._lock:
             self._asked[key] += 1
-            recorded = None if self.mode == "record" else self._serve(key, redacted, body)
+            recorded = None if self.mode in ("record", "check") else self._serve(key, redacted, body)
             if recorded is not None:
                 return recorded
             if self.mode != "replay":

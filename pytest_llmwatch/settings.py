@@ -30,7 +30,10 @@ MODES: dict[str, Mode] = {
     **dict.fromkeys(("", "0", "false", "no", "none", "off", "replay"), "replay"),
     **dict.fromkeys(("1", "true", "yes", "on", "all", "record"), "record"),
     "new": "new",
+    "check": "check",
 }
+CHECK_FLAG = "--llm-check"
+CHECK_VARIABLE = "LLMWATCH_CHECK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,7 @@ SETTINGS: dict[str, Setting] = {
         environ="LLMWATCH_RECORD",
         ini="llm_record",
         default="replay",
-        help="record model calls: `all` or `new`; empty replays",
+        help="record model calls: `all` or `new`; `check` compares live answers with the recordings; empty replays",
     ),
     "model": Setting(
         options=("llmwatch_model",),
@@ -167,17 +170,43 @@ def tool_failures_of(config: pytest.Config) -> ToolFailures:
 
 
 def mode_of(config: pytest.Config) -> Mode:
-    """Replay, record, or record what is missing.
+    """Replay, record, record what is missing, or check live answers against the recordings.
 
     Raises:
-        SettingError: the value is none of those.
+        SettingError: the value is none of those, or one source asks to record and to check.
     """
-    value = str(setting_of("mode", config, environ=os.environ, marker={})).strip().lower()
-    if value not in MODES:
+    given = _record_flag_value(config)
+    if config.getoption("llm_check", default=False):
+        _refuse_both(given, record_flag(config), CHECK_FLAG)
+        return "check"
+    if given is None and _mode_named(os.environ.get(CHECK_VARIABLE, ""), CHECK_VARIABLE) != "replay":
+        _refuse_both(os.environ.get("LLMWATCH_RECORD"), "LLMWATCH_RECORD", CHECK_VARIABLE)
+        return "check"
+    value = str(setting_of("mode", config, environ=os.environ, marker={}))
+    return _mode_named(value, "LLMWATCH_RECORD, llm_record, --llm-record")
+
+
+def _record_flag_value(config: pytest.Config) -> str | None:
+    values = [
+        config.getoption(name, default=None) for name in SETTINGS["mode"].options if not _is_foreign(config, name)
+    ]
+    return next((str(value) for value in values if value is not None), None)
+
+
+def _refuse_both(value: str | None, record: str, check: str) -> None:
+    """Recording replaces what checking compares with."""
+    if value is not None and _mode_named(value, record) not in ("replay", "check"):
         raise SettingError(
-            f"{value!r} is not a recording mode; use all or new (LLMWATCH_RECORD, llm_record, --llm-record)"
+            f"{record} replaces the recordings, {check} compares with them: give one of the two\n"
+            f"To see what would change: pytest {CHECK_FLAG}; to take all of it over: pytest --llm-record"
         )
-    return MODES[value]
+
+
+def _mode_named(value: str, source: str) -> Mode:
+    named = value.strip().lower()
+    if named not in MODES:
+        raise SettingError(f"{named!r} is not a recording mode; use all, new or check ({source})")
+    return MODES[named]
 
 
 def model_swaps_of(config: pytest.Config, *, mode: Mode) -> tuple[ModelSwap, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import settings
 from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
-from .reports.summary import Summary, lines_of
+from .reports.summary import Summary, lines_of, tested
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,5 +82,17 @@ def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
     lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config, entries)))
     if lines:
         reporter.write_sep("=", "llmwatch")
-        for line in lines:
+        for line in [*lines, *_drift(reporter, entries)]:
             reporter.write_line(line)
+
+
+def _drift(reporter: TerminalReporter, entries: list[Entry]) -> list[str]:
+    """What answers became, in a run that checked or recorded them anew."""
+    compared = tested(entries)
+    if not compared:
+        return []
+    from .reports.drift_lines import drift_lines
+
+    has_swap = any(entry.get("model_swap", {}).get("swaps") for entry in entries)
+    in_full = reporter.config.get_verbosity() > 0
+    return drift_lines(compared, width=reporter._tw.fullwidth, in_full=in_full, with_table=has_swap)

@@ -35,10 +35,10 @@ def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], r
         outcomes[report.when] = _phase_outcome(report)
     scope = watch.item_scope
     if scope is not None:
-        _tell(report, scope)
+        _tell(report, scope, is_check=watch.mode == "check")
     if report.failed and scope is not None and _lacks_a_key(call, scope):
         report.sections.append((TITLE, KEY_HINT))
-    if report.failed and scope is not None and scope.recording.mode != "replay" and scope.recording.made:
+    if report.failed and scope is not None and watch.mode in ("record", "new") and scope.recording.made:
         report.sections.append((TITLE, _kept_beside(watch, scope)))
 
 
@@ -59,11 +59,12 @@ def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) ->
     watch.touched = []
 
 
-def _tell(report: pytest.TestReport, scope: Scope) -> None:
+def _tell(report: pytest.TestReport, scope: Scope, *, is_check: bool) -> None:
     """Note the verdict so far where it reaches the terminal, JUnit files and other workers."""
     recording = scope.recording
     replayed, made = recording.replayed, recording.made
-    kind = kind_of(replayed=replayed, made=made, refused=bool(recording.refusals), is_kept=not report.failed)
+    is_refused, is_kept = bool(recording.refusals), not report.failed
+    kind = kind_of(replayed=replayed, made=made, refused=is_refused, is_kept=is_kept, is_check=is_check)
     verdict = verdict_of(kind, replayed=replayed, made=made)
     report.user_properties = [one for one in report.user_properties if one[0] != PROPERTY]
     if verdict is not None:

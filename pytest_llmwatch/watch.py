@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import cassette_paths, settings, store
+from .candidates import candidate_path, drop
 from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
 from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
@@ -31,6 +32,7 @@ from .pricing import date_of, price_of
 from .recorder import Switchboard
 from .recording import Recording
 from .redaction import KNOWN, Patterns, Secrets, compiled, redacted, redacted_text
+from .reports.drift_lines import DriftFacts
 from .reports.guard_page import address_of
 from .reports.model_swap import signed_page
 from .reports.progress import Progress
@@ -51,12 +53,24 @@ SDKS = ("openai", "anthropic", "google-genai", "boto3", "litellm", "httpx2", "ht
 
 @dataclass(slots=True)
 class Scope:
-    """A recording with the file behind it: that of one test run, or of one wider fixture."""
+    """A recording with the file behind it: that of one test run, or of one wider fixture.
+
+    Attributes:
+        baseline: What the file had at the beginning; `None` where there was none.
+        drift: How what was recorded differs from it, for the report.
+        has_failed: Whether a test failed for a reason of its own, under `--llm-check`.
+        has_drifted: Whether it was made to fail for drift.
+    """
 
     recording: Recording
     path: Path
     exists: bool
+    baseline: Cassette | None = None
+    drift: DriftFacts | None = None
     is_fixture: bool = False
+    is_over: bool = False
+    has_failed: bool = False
+    has_drifted: bool = False
     outcome: Outcome = "passed"
     written: int = 0
     told: int = 0
@@ -77,6 +91,7 @@ class Watch:
     touched: list[Scope] = field(default_factory=list)
     fixture_entries: list[Entry] = field(default_factory=list)
     finished: set[Path] = field(default_factory=set)
+    answers: dict[Path, str] = field(default_factory=dict)
     environment: SeenSecrets = field(default_factory=SeenSecrets)
     own_prices: PriceTable = NO_PRICES
     exempt: Patterns = ()
@@ -110,34 +125,48 @@ class Watch:
         self._push(self.item_scope)
         return self.item_scope
 
-    def open(self, test: str, path: Path, item: pytest.Item, marker: dict[str, Any], mode: Mode | None = None) -> Scope:
-        """A recording over a file, not yet in force."""
+    def open(
+        self,
+        test: str,
+        path: Path,
+        item: pytest.Item,
+        marker: dict[str, Any],
+        mode: Mode | None = None,
+        *,
+        answers: Cassette | None = None,
+    ) -> Scope:
+        """A recording over a file, not yet in force; `answers` are served in place of what stands there."""
         mode = mode or self.mode
-        try:
-            text = store.read_text(path)
-            cassette = None if text is None else parse(text, self.shown(path))
-        except UnreadableCassette as error:
-            command, shown = self.command(item), self.shown(path)
-            problem, line, remedy = error.problem, error.line, error.remedy
-            raise UnreadableCassette(shown, problem, line=line, remedy=remedy, command=command) from error
+        cassette = self._read(path, item)
         if mode != "replay":
-            store.check_writable(path, self.shown(path))
+            written = candidate_path(self.config.rootpath, path) if self.mode == "check" else path
+            store.check_writable(written, self.shown(written))
         is_replaced = mode == "record" and cassette is not None and not cassette_paths.may_be_at(cassette.test, path)
         if cassette is not None and not is_replaced:
             _check_owner(cassette, test, self.shown(path), self.command(item))
+        loaded = answers or cassette
         recording = Recording(
             test=test,
             mode=mode,
             clock=time.monotonic,
             explain=functools.partial(self._explain, item=item, path=path),
-            loaded=None if cassette is None else cassette.exchanges,
+            loaded=None if loaded is None else loaded.exchanges,
             body_of=self._body_of(item, marker),
             decode=functools.partial(_decode, item),
             price=self._price_of(item),
             redact=self._redact_of(item),
             on_call=self._count,
         )
-        return Scope(recording=recording, path=path, exists=text is not None)
+        return Scope(recording=recording, path=path, exists=cassette is not None, baseline=cassette)
+
+    def _read(self, path: Path, item: pytest.Item) -> Cassette | None:
+        try:
+            text = store.read_text(path)
+            return None if text is None else parse(text, self.shown(path))
+        except UnreadableCassette as error:
+            command, shown = self.command(item), self.shown(path)
+            problem, line, remedy = error.problem, error.line, error.remedy
+            raise UnreadableCassette(shown, problem, line=line, remedy=remedy, command=command) from error
 
     def begin_uncovered(self, test: str) -> None:
         """Guard a test that does not use us, where the setting asks for that."""
@@ -319,24 +348,34 @@ class Watch:
         Raises:
             OSError: the disk refuses.
         """
+        if self.mode == "check":
+            from .checking import settled
+
+            return settled(self, scope)
         recording = scope.recording
         decision = decide(mode=recording.mode, exists=scope.exists, made=recording.made, outcome=scope.outcome)
         if decision == "remove" and recording.unfinished:
             decision = "leave"  # the test does call a model
         pending = store.pending_path(scope.path)
+        if decision == "replace" and recording.mode == "record" and scope.baseline is not None:
+            from .drifting import note_drift
+
+            note_drift(scope)
         if decision == "replace":
             store.remove_leftovers(scope.path)
-            store.write_text(scope.path, self._text(scope))
+            store.write_text(scope.path, self.text_of(scope))
         elif decision == "keep beside":
-            store.write_text(pending, self._text(scope))
+            store.write_text(pending, self.text_of(scope))
         elif decision == "remove":
             store.remove(scope.path)
         if decision in ("replace", "remove"):
             store.remove(pending)
+            drop(self.config.rootpath, candidate_path(self.config.rootpath, scope.path))
         scope.written = recording.made
         return self.entry_of(scope, decision, pending if decision == "keep beside" else scope.path)
 
-    def _text(self, scope: Scope) -> str:
+    def text_of(self, scope: Scope) -> str:
+        """The text of the cassette that a recording would become."""
         facts = recorded_facts(scope.path.parent)
         cassette = Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts)
         return dump(cassette, scope.recording.decode, scope.recording.price)
@@ -350,7 +389,13 @@ class Watch:
         scope.spends_told += spent.calls
         entry = Entry(
             test=recording.test,
-            kind=kind_of(replayed=replayed, made=made, refused=refused, is_kept=decision != "keep beside"),
+            kind=kind_of(
+                replayed=replayed,
+                made=made,
+                refused=refused,
+                is_kept=decision != "keep beside",
+                is_check=self.mode == "check",
+            ),
             replayed=replayed,
             made=made,
             retries=recording.retries,
@@ -363,10 +408,15 @@ class Watch:
             refused_hosts=sorted({address_of(one.host, one.port) for one in _connections(recording.refusals)}),
             redacted=recording.redacted_answers,
             unserved=recording.unserved if recording.mode == "replay" and scope.outcome == "passed" else None,
+            drift=scope.drift,
         )
         if self._swapper is not None:
             entry["model_swap"] = self._swapper.facts_of(recording.test)
         return entry
+
+    def models_swapped(self, test: str) -> dict[str, str]:
+        """The models that a test has asked for, with those that `--llm-model` asked instead."""
+        return {} if self._swapper is None else self._swapper.swapped(test)
 
     def interrupted(self) -> list[Entry]:
         """Keep what recordings that never came to their end had got, and put the real clients back."""

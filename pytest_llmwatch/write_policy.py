@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-Mode = Literal["replay", "record", "new"]
+Mode = Literal["replay", "record", "new", "check"]
 Outcome = Literal["passed", "failed", "error", "skipped", "xfailed", "interrupted"]
 Write = Literal["leave", "replace", "remove", "keep beside"]
 
@@ -23,7 +23,7 @@ def decide(*, mode: Mode, exists: bool, made: int, outcome: Outcome) -> Write:
         (and paid for) becomes a pending file. `remove`: a refreshed test makes no call any more. `leave`: nothing is
         written.
     """
-    if mode == "replay":
+    if mode in ("replay", "check"):
         return "leave"
     may_replace = outcome == "passed" or (outcome == "xfailed" and not exists)
     if made:

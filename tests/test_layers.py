@@ -74,6 +74,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "snapshot": frozenset({"syrupy"}),
         "store": NOTHING,
         "pairs": NOTHING,
+        "candidates": NOTHING,
         "history": frozenset({"psycopg"}),
         "telemetry": frozenset({"opentelemetry"}),
         # pytest's terminal writer has no public name: it is `_pytest._io.TerminalWriter`.
@@ -95,6 +96,8 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "renamed": NOTHING,
         "fixture_scope": frozenset({"pytest"}),
         "verdict": frozenset({"pytest"}),
+        "checking": frozenset({"pytest"}),
+        "drifting": NOTHING,
         "tool_verdict": frozenset({"pytest"}),
         "masking": frozenset({"pytest", "_pytest"}),
         "terminal": frozenset({"pytest", "_pytest"}),

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from pytest_llmwatch import cassette_paths, store, wire, yaml_text
+from pytest_llmwatch import candidates, cassette_paths, store, wire, yaml_text
 from pytest_llmwatch.attempts import retry_number
 from pytest_llmwatch.cassette import HEAD, interaction_lines, parse
 from pytest_llmwatch.drift.visible import visible
@@ -42,9 +42,11 @@ if TYPE_CHECKING:
 
     from .collection import Collection
 
-Kind = Literal["secret", "unreadable", "orphan", "misplaced", "unused", "old format", "pending", "stale reading"]
+Kind = Literal[
+    "secret", "unreadable", "orphan", "misplaced", "unused", "old format", "pending", "candidate", "stale reading"
+]
 Delete = Literal["no", "ask", "yes"]
-NOTES: frozenset[Kind] = frozenset({"old format", "pending", "stale reading"})
+NOTES: frozenset[Kind] = frozenset({"old format", "pending", "candidate", "stale reading"})
 NOT_READ = frozenset({"cost_usd"})  # of the day of the recording
 FIXTURE_NAME = re.compile(r"(?:.*\.)?fixture-.+")
 
@@ -145,7 +147,15 @@ def _found_in(file: CassetteFile, collection: Collection, decode: Callable[[Exch
             file=file.name,
             kind="pending",
             message="recorded by a test that did not pass; it answers nothing",
-            advice="mend the test and record it again, or delete the file",
+            advice="mend the test and record it again, or decide: pytest-llmwatch review",
+        )
+        return
+    if candidates.FOLDER in file.path.absolute().parts:
+        yield Found(
+            file=file.name,
+            kind="candidate",
+            message="kept by --llm-check; it answers nothing",
+            advice="decide: pytest-llmwatch review",
         )
         return
     if cassette.version == 0:

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 
     from pytest_llmwatch.model_swap import SwapFacts
 
+    from .drift_lines import DriftFacts, Tested
+
 SHOWN_HOSTS = 5
 SHOWN_REASONS = 3
-Kind = Literal["replayed", "recorded", "partly recorded", "not kept", "refused", "no calls"]
+Kind = Literal["replayed", "recorded", "partly recorded", "checked", "not kept", "refused", "no calls"]
 
 
 class Entry(TypedDict):
@@ -46,6 +48,15 @@ class Entry(TypedDict):
     redacted: list[str]
     unserved: list[int] | None
     model_swap: NotRequired[SwapFacts]
+    drift: NotRequired[DriftFacts | None]
+
+
+def tested(entries: Iterable[Entry]) -> list[Tested]:
+    """The tests and fixtures whose answers were compared, each once."""
+    tests = [entry for entry in entries if not entry["is_fixture"]]
+    fixtures = _merged(entry for entry in entries if entry["is_fixture"])
+    drifts = ((one["test"], one.get("drift")) for one in [*tests, *fixtures])
+    return [{"test": test, "drift": drift} for test, drift in drifts if drift is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +67,12 @@ class Summary:
     command: str
 
 
-def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool) -> Kind:
+def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool, is_check: bool = False) -> Kind:
     """A test in one word."""
     if refused:
         return "refused"
+    if is_check:
+        return "checked" if made or replayed else "no calls"
     if made and not is_kept:
         return "not kept"
     if made:
@@ -69,7 +82,12 @@ def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool) -> Kind:
 
 def verdict_of(kind: Kind, *, replayed: int, made: int) -> str | None:
     """A test in a few words, as they stand behind pytest's own; `None` for one that called no model."""
-    counts = {"replayed": f" {replayed}", "recorded": f" {made}", "partly recorded": f" {made} of {replayed + made}"}
+    counts = {
+        "replayed": f" {replayed}",
+        "recorded": f" {made}",
+        "checked": f" {made}",
+        "partly recorded": f" {made} of {replayed + made}",
+    }
     return None if kind == "no calls" else kind + counts.get(kind, "")
 
 
@@ -104,7 +122,8 @@ def _one_of(group: list[Entry]) -> Entry:
     made = sum(entry["made"] for entry in group)
     replayed = 0 if made else max(entry["replayed"] for entry in group)
     kinds = {entry["kind"] for entry in group}
-    kind = kind_of(replayed=replayed, made=made, refused="refused" in kinds, is_kept="not kept" not in kinds)
+    is_kept, is_check = "not kept" not in kinds, "checked" in kinds
+    kind = kind_of(replayed=replayed, made=made, refused="refused" in kinds, is_kept=is_kept, is_check=is_check)
     retries = max(entry["retries"] for entry in group)
     return {
         **group[0],
@@ -114,12 +133,13 @@ def _one_of(group: list[Entry]) -> Entry:
         "retries": retries,
         "spent": f"{_spent(group):f}",
         "unpriced": [reason for entry in group for reason in entry["unpriced"]],
+        "drift": next((drift for entry in reversed(group) if (drift := entry.get("drift")) is not None), None),
     }
 
 
 def _kinds(noun: str, entries: Iterable[Entry]) -> list[str]:
     counts = Counter(entry["kind"] for entry in entries)
-    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "not kept", "refused"]
+    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "checked", "not kept", "refused"]
     named = [f"{counts[kind]} {kind}" for kind in kinds if counts[kind]]
     return [f"{noun}s: {', '.join(named)}"] if named else []
 

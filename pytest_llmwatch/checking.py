@@ -1,0 +1,139 @@
+"""What `--llm-check` makes of a test: live answers judged against the baseline, and the candidate that is kept."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from . import candidates, store
+from .cassette import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    import pytest
+
+    from .cassette import Cassette
+    from .drift.attribution import Attribution
+    from .drifting import Drift
+    from .reports.summary import Entry
+    from .watch import Scope, Watch
+
+TITLE = "llmwatch"
+FAILING = frozenset({"drifted", "broken", "not comparable"})
+
+
+def judge_phase(watch: Watch, report: pytest.TestReport) -> None:
+    """Fail the phase in which the live answers turn out to have drifted; a test that fails by itself is told of it."""
+    scope = watch.item_scope
+    if scope is None or hasattr(report, "context"):  # a subtest is no test: its calls are judged with the rest
+        return
+    if report.failed or hasattr(report, "wasxfail") or scope.recording.refusals:
+        scope.has_failed = True
+        if report.when == "call":
+            _tell(scope, report)
+    elif report.when in ("call", "teardown") and report.passed and not scope.has_failed and not scope.has_drifted:
+        # Teardown may call the model too: what is missing is missed only then.
+        drift = _drift_of(scope, is_over=report.when == "teardown")
+        if drift is not None and drift.found is not None and drift.is_failure:
+            scope.has_drifted = True
+            report.outcome = "failed"
+            report.longrepr = _page(watch, scope, drift.found)
+
+
+def _tell(scope: Scope, report: pytest.TestReport) -> None:
+    drift = _drift_of(scope, is_over=True)
+    if drift is not None and drift.found is not None and drift.verdict != "same":
+        report.sections.append((TITLE, f"The live answers, beside the recording: {drift.found.sentence}"))
+
+
+def _page(watch: Watch, scope: Scope, found: Attribution) -> str:
+    from .reports.check_page import check_page
+
+    path = watch.shown(candidates.candidate_path(watch.config.rootpath, scope.path))
+    return check_page(scope.recording.test, found, candidate=path if scope.recording.made else None)
+
+
+def _drift_of(scope: Scope, *, is_over: bool) -> Drift | None:
+    """How the live answers differ from the baseline; `None` where there is none, or nothing was called."""
+    from .drifting import drift_of
+
+    return drift_of(scope, is_over=is_over)
+
+
+def settled(watch: Watch, scope: Scope) -> Entry:
+    """Keep the candidate, or remove one that is none any more; what was done travels on the report.
+
+    Raises:
+        OSError: the disk refuses.
+    """
+    if scope.is_fixture:
+        _share(watch, scope)
+    scope.written = scope.recording.made
+    is_part = scope.is_fixture and not scope.is_over and scope.outcome != "error"
+    if is_part or scope.outcome in ("skipped", "interrupted"):
+        return watch.entry_of(scope, "leave", scope.path)
+    drift = _drift_of(scope, is_over=True)
+    kept = _kept(watch, scope, drift)
+    shown = None if kept is None else watch.shown(kept)
+    if drift is not None:
+        scope.drift = drift.facts("check", candidate=shown, has_failed=scope.has_failed)
+    return watch.entry_of(scope, "leave", scope.path)
+
+
+def _kept(watch: Watch, scope: Scope, drift: Drift | None) -> Path | None:
+    """Where the candidate is now; `None` where there is nothing to decide."""
+    root = watch.config.rootpath
+    path = candidates.candidate_path(root, scope.path)
+    if drift is None or drift.is_nothing_new or not scope.recording.made:
+        candidates.drop(root, path)
+        return None
+    baseline = candidates.Candidate(root=root, path=path, facts=_facts(watch, scope, drift))
+    candidates.keep(baseline, cassette=watch.text_of(scope), snapshot=None)
+    return path
+
+
+def _facts(watch: Watch, scope: Scope, drift: Drift) -> candidates.Facts:
+    return candidates.Facts(
+        test=scope.recording.test,
+        cassette=candidates.way_to(watch.config.rootpath, scope.path),
+        verdict=drift.verdict,
+        has_failed=scope.has_failed or scope.outcome == "error",
+        was=candidates.hashes_of((scope.path, candidates.snapshot_beside(scope.path))),
+        now=(None, None),
+        models=watch.models_swapped(scope.recording.test),
+    )
+
+
+def fail_for_fixtures(session: pytest.Session, entries: Iterable[Entry]) -> None:
+    """Let the run fail for a wider fixture that has drifted: no single test is to blame, the summary names it."""
+    drifts = [entry.get("drift") for entry in entries if entry["is_fixture"]]
+    if session.exitstatus == 0 and any(drift is not None and drift["verdict"] in FAILING for drift in drifts):
+        session.exitstatus = 1
+
+
+def _share(watch: Watch, scope: Scope) -> None:
+    """Let later set-ups of this fixture be served what this one got: the cassette does not have it."""
+    file = _shared_file(watch, scope.path)
+    text = watch.text_of(scope)
+    if file is None:
+        watch.answers[scope.path] = text
+    else:
+        store.write_text(file, text)
+
+
+def shared_answers(watch: Watch, path: Path) -> Cassette | None:
+    """What the first set-up of a fixture in this run got from the live model."""
+    file = _shared_file(watch, path)
+    text = watch.answers.get(path) if file is None else store.read_text(file)
+    return None if text is None else parse(text, watch.shown(path))
+
+
+def _shared_file(watch: Watch, path: Path) -> Path | None:
+    """Where workers find it; `None` in a run of one process."""
+    factory = getattr(watch.config, "_tmp_path_factory", None)
+    if factory is None or not hasattr(watch.config, "workerinput"):
+        return None
+    folder: Path = factory.getbasetemp().parent
+    return folder / f"llmwatch-{hashlib.sha256(str(path).encode('utf-8', 'surrogateescape')).hexdigest()[:16]}.yaml"

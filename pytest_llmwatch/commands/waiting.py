@@ -1,0 +1,140 @@
+"""What waits for a decision, candidates and pending recordings, and what a command line means by a name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmwatch import candidates, store
+from pytest_llmwatch.candidates import Candidate
+from pytest_llmwatch.cassette import parse
+from pytest_llmwatch.errors import LLMWatchError, UnreadableCandidate, UnreadableCassette
+
+from .cassette_files import yaml_files_below
+from .prices import rootdir
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+
+Kind = Literal["candidate", "pending", "damaged"]
+Fit = Literal["exact", "within"]
+
+
+class UnknownName(LLMWatchError):
+    """Nothing that waits has this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One candidate or pending recording.
+
+    Attributes:
+        test: The test's node id; the file's name where that is not known.
+        path: The candidate's cassette, or the pending file.
+        target: The cassette that it would become.
+        candidate: What is known of a candidate.
+        problem: Why it cannot be taken over as it is, whatever one wants.
+    """
+
+    kind: Kind
+    test: str
+    path: Path
+    target: Path
+    candidate: Candidate | None = None
+    problem: str | None = None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its test failed for a reason of its own."""
+        return self.kind == "pending" or (self.candidate is not None and self.candidate.facts.has_failed)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that name it on a command line."""
+        beside = candidates.snapshot_beside(self.path), candidates.snapshot_beside(self.target)
+        return self.path, self.target, *beside, candidates.facts_path(self.path)
+
+    @property
+    def module(self) -> Path:
+        """The test file, by the place of the cassette."""
+        return self.target.parents[2] / f"{self.target.parent.name}.py"
+
+
+def root_here() -> Path:
+    """The folder with the candidates: here or above; where there are none, that of the ini file."""
+    here = Path.cwd()
+    return candidates.root_above(here) or rootdir(here)
+
+
+def waiting_in(root: Path) -> list[Waiting]:
+    """All that waits, in order of the tests' names; what a killed `accept` had taken over already is tidied up."""
+    found = [*_candidates_in(root), *_pending_in(root)]
+    return sorted(found, key=lambda one: (one.test, one.kind))
+
+
+def _candidates_in(root: Path) -> Iterator[Waiting]:
+    for one in candidates.all_of(root):
+        if isinstance(one, UnreadableCandidate):
+            path = one.path.with_name(one.path.name.removesuffix(candidates.FACTS) + ".yaml")
+            test = os.path.relpath(path, root)
+            yield Waiting(kind="damaged", test=test, path=path, target=path, problem=one.problem)
+        elif one.is_taken_over:
+            candidates.drop(root, one.path)
+        else:
+            yield Waiting(kind="candidate", test=one.facts.test, path=one.path, target=one.baseline, candidate=one)
+
+
+def _pending_in(root: Path) -> Iterator[Waiting]:
+    for path in yaml_files_below(root):
+        if path.name.endswith(store.PENDING) and path.parent.parent.name == "cassettes":
+            test, problem = _test_of(path)
+            target = path.with_name(path.name.removesuffix(store.PENDING) + ".yaml")
+            yield Waiting(kind="pending", test=test or path.name, path=path, target=target, problem=problem)
+
+
+def _test_of(path: Path) -> tuple[str | None, str | None]:
+    try:
+        return parse(store.read_text(path) or "", str(path)).test, None
+    except UnreadableCassette as error:
+        return None, error.problem
+
+
+def chosen(waiting: Sequence[Waiting], names: Sequence[str], root: Path) -> list[tuple[Waiting, Fit]]:
+    """What the names mean, each once; a test id or a file means one exactly, a folder or a module what is within it.
+
+    Raises:
+        UnknownName: nothing that waits has one of these names.
+    """
+    found: dict[Path, tuple[Waiting, Fit]] = {}
+    for name in names:
+        fitting = [(one, fit) for one in waiting if (fit := _fit(one, name, root)) is not None]
+        if not fitting:
+            raise UnknownName(_unknown(name, waiting))
+        for one, fit in fitting:
+            if one.path not in found or fit == "exact":
+                found[one.path] = (one, fit)
+    return list(found.values())
+
+
+def _fit(one: Waiting, name: str, root: Path) -> Fit | None:
+    place, colons, names = name.partition("::")
+    path = Path(os.path.normpath(Path.cwd() / place))  # as it is typed: a link stays a link
+    if colons:
+        ids = {name, f"{Path(os.path.relpath(path, root)).as_posix()}::{names}"}
+        is_within = any(one.test.startswith((f"{each}[", f"{each}::")) for each in ids)
+        return "exact" if one.test in ids else "within" if is_within else None
+    if path in one.files:
+        return "exact"
+    return "within" if path == one.module or any(each.is_relative_to(path) for each in one.files) else None
+
+
+def _unknown(name: str, waiting: Sequence[Waiting]) -> str:
+    if not waiting:
+        return f"{name}: nothing waits for a decision"
+    alike = [one.test for one in waiting if name.rpartition("::")[2] == one.test.rpartition("::")[2]]
+    listed = "\n".join(f"  {one.test}" for one in waiting)
+    meant = f"\nDid you mean {alike[0]}?" if alike else ""
+    return f"{name}: nothing that waits has this name; what waits:\n{listed}{meant}"

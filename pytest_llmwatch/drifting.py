@@ -1,0 +1,113 @@
+"""How what a run recorded differs from the baseline: a check judges it, a recording only says so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from . import wire
+from .attempts import attempts_of, logical_calls
+from .drift.attribution import Attribution, attribution
+from .drift.verdicts import PASSING
+from .pricing import priced_when_asked
+from .recording_key import recording_key
+from .request_key import request_key
+from .roles import JUDGE
+from .watch import recorded_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .attempts import LogicalCall
+    from .calls import ModelCall
+    from .cassette import Cassette
+    from .exchange import Exchange
+    from .own_prices import Price
+    from .reports.drift_lines import DriftFacts, Source
+    from .watch import Scope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """A test's live answers beside its baseline; `found` is `None` where there is no baseline.
+
+    Attributes:
+        is_nothing_new: Whether request and answers are those of the baseline, whatever times and ids are.
+    """
+
+    found: Attribution | None
+    is_nothing_new: bool
+
+    @property
+    def verdict(self) -> str:
+        """That of the worst answer, or `new`."""
+        return "new" if self.found is None else self.found.verdict
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a check fails for it."""
+        return self.found is not None and self.found.verdict not in PASSING
+
+    def facts(self, source: Source, *, candidate: str | None = None, has_failed: bool = False) -> DriftFacts:
+        """As it travels on a report."""
+        found = None if self.found is None else self.found.to_json()
+        return {
+            "source": source,
+            "verdict": self.verdict,
+            "candidate": candidate,
+            "has_failed": has_failed,
+            "found": found,
+        }
+
+
+def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
+    """How the live answers so far differ from the baseline; `None` where neither has a call.
+
+    While the test is not over, what the rest of it may still ask for is not missed.
+    """
+    recording, baseline = scope.recording, scope.baseline
+    if baseline is None:
+        return Drift(found=None, is_nothing_new=False) if recording.made else None
+    before = calls_of(baseline.exchanges, recording.decode, recording.price)
+    after = recording.calls
+    sdks_after = recorded_facts(scope.path.parent).get("sdks")
+    found = attribution(
+        before if is_over else before[: len(after)],
+        after,
+        sdks_before=sdks_of(baseline),
+        sdks_after=cast("Mapping[str, str] | None", sdks_after),  # `recorded_facts` writes versions
+        test=recording.test,
+    )
+    is_nothing_new = recording_key(baseline.exchanges) == recording_key(recording.exchanges)
+    return Drift(found=found, is_nothing_new=is_nothing_new)
+
+
+def note_drift(scope: Scope) -> None:
+    """Keep for the report what a recording that replaces the baseline changes."""
+    drift = drift_of(scope, is_over=not scope.is_fixture or scope.is_over)
+    scope.drift = None if drift is None else drift.facts("record")
+
+
+def sdks_of(cassette: Cassette) -> Mapping[str, str] | None:
+    """The client libraries that a cassette says it was recorded with."""
+    said = cassette.recorded.get("sdks")
+    return {name: str(version) for name, version in said.items()} if isinstance(said, dict) else None
+
+
+def calls_of(
+    exchanges: Iterable[Exchange],
+    decode: Callable[[Exchange], ModelCall],
+    price: Callable[[ModelCall, Exchange], Price],
+) -> tuple[ModelCall, ...]:
+    """The model calls in a cassette as the application saw them, without those of judges."""
+    keyed = ((request_key(one.request), one) for one in exchanges if one.role != JUDGE)
+    return tuple(_read(call, decode, price) for _key, call in logical_calls(keyed))
+
+
+def _read(
+    call: LogicalCall,
+    decode: Callable[[Exchange], ModelCall],
+    price: Callable[[ModelCall, Exchange], Price],
+) -> ModelCall:
+    read = replace(wire.read(call.outcome, decode), attempts=attempts_of(call))
+    return priced_when_asked(read, lambda read: price(read, call.outcome))
