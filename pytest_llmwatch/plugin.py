@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .reports.progress import Progress
     from .reports.summary import Entry
+    from .snapshot import LLMSnapshot
     from .verdict import Status
     from .watch import Watch
 
@@ -37,6 +38,7 @@ ENTRIES = pytest.StashKey["list[Entry]"]()
 COVERED_FIXTURES = pytest.StashKey[set[int]]()
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 FIXTURE = "llm_cassette"
+SNAPSHOT = "llm_snapshot"
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -135,6 +137,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note, before anything is deselected, which fixtures tests of ours use: those have cassettes of their own."""
+    if any(SNAPSHOT in getattr(item, "fixturenames", ()) for item in items):
+        from .snapshot_fixture import note_collected
+
+        note_collected(config, items)
     covered: set[int] = set()
     for item in items:
         if _is_covered(item):
@@ -152,6 +158,16 @@ def llm_cassette(request: pytest.FixtureRequest) -> Recording:
     if scope is None or scope.recording.test != request.node.nodeid:
         scope = watch.begin(request.node)  # asked for by name at run time, or by a doctest
     return scope.recording
+
+
+@pytest.fixture
+def llm_snapshot(request: pytest.FixtureRequest, llm_cassette: Recording) -> LLMSnapshot:  # noqa: ARG001 - it begins one
+    """The approved output of this test: `assert reply == llm_snapshot`; `--snapshot-update` approves what it is now."""
+    from .snapshot_fixture import snapshot_of
+
+    watch = _watch_of(request.config)
+    assert watch.item_scope is not None  # noqa: S101 - `llm_cassette` has begun it
+    return snapshot_of(request.node, watch, watch.item_scope)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -225,6 +225,17 @@ class Recording:
         made = tuple(one.exchange for one in self._live if one.exchange is not None)
         return (*map(self._redact, self._loaded), *made) if self.mode == "new" else made
 
+    @property
+    def loaded(self) -> tuple[Exchange, ...]:
+        """What the cassette held when the test began."""
+        return self._loaded
+
+    @property
+    def kept(self) -> tuple[Exchange, ...]:
+        """What this run plays or has recorded: what the cassette holds at the end of a test that passes."""
+        is_replay = self.mode == "replay" or (self.mode == "new" and not self.made)
+        return self._loaded if is_replay else self.exchanges
+
     def answer(self, request: Request) -> Exchange | LiveCall:
         """The recorded outcome for a request, or the live call that the caller has to make.
 

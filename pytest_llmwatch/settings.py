@@ -109,6 +109,23 @@ SETTINGS: dict[str, Setting] = {
         default="embedding",
         help="what `similar_to` compares by where a test does not say: `embedding` or `lexical`",
     ),
+    "snapshot_similarity": Setting(
+        marker="similarity",
+        ini="llm_snapshot_similarity",
+        help="the least likeness to the approved text that passes, from 0 (any words) to 1 (the same words)",
+    ),
+    "snapshot_facts": Setting(
+        marker="facts",
+        ini="llm_snapshot_facts",
+        help="whether a fact stated otherwise than in the approved text fails: `true` (default) or `false`",
+    ),
+    "snapshot_ignore": Setting(
+        marker="ignore",
+        ini="llm_snapshot_ignore",
+        ini_type="linelist",
+        default=[],
+        help="what snapshots leave out: JSON paths (`items[*].id`, `path ~ pattern`), `~ pattern` for texts",
+    ),
     "tool_failures": Setting(
         ini="llm_tool_failures",
         default="ignore",

@@ -36,10 +36,21 @@ def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], r
     scope = watch.item_scope
     if scope is not None:
         _tell(report, scope, is_check=watch.mode == "check")
+    if report.failed and scope is not None:
+        report.sections += _sections(scope, watch.config)
     if report.failed and scope is not None and _lacks_a_key(call, scope):
         report.sections.append((TITLE, KEY_HINT))
     if report.failed and scope is not None and watch.mode in ("record", "new") and scope.recording.made:
         report.sections.append((TITLE, _kept_beside(watch, scope)))
+
+
+def _sections(scope: Scope, config: pytest.Config) -> list[tuple[str, str]]:
+    """What the explanation of an assert had no room for."""
+    if scope.snapshots is None:
+        return []
+    from .snapshot_fixture import sections_of
+
+    return sections_of(scope.snapshots, config)
 
 
 def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) -> None:

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from .calls import JSON, ModelCall
     from .exchange import Exchange, Request
     from .hosts import Route
+    from .snapshot_notes import SnapshotNotes  # noqa: TC004 - nobody asks for the types of a Scope at run time
 
 SDKS = ("openai", "anthropic", "google-genai", "boto3", "litellm", "httpx2", "httpx", "requests", "aiohttp")
 
@@ -76,6 +77,7 @@ class Scope:
     told: int = 0
     spends_told: int = 0
     refusals_shown: int = 0
+    snapshots: SnapshotNotes | None = None
 
 
 @dataclass(slots=True)
@@ -361,13 +363,18 @@ class Watch:
             from .drifting import note_drift
 
             note_drift(scope)
-        if decision == "replace":
+        text = self.text_of(scope) if decision in ("replace", "keep beside") else None
+        if scope.snapshots is not None:
+            from .snapshot_writes import write_with
+
+            write_with(scope.snapshots, decision, cassette=scope.path, text=text, has_passed=scope.outcome == "passed")
+        elif decision == "replace" and text is not None:
             store.remove_leftovers(scope.path)
-            store.write_text(scope.path, self.text_of(scope))
-        elif decision == "keep beside":
-            store.write_text(pending, self.text_of(scope))
+            store.write_text(scope.path, text)
         elif decision == "remove":
             store.remove(scope.path)
+        if decision == "keep beside" and text is not None:
+            store.write_text(pending, text)
         if decision in ("replace", "remove"):
             store.remove(pending)
             drop(self.config.rootpath, candidate_path(self.config.rootpath, scope.path))
@@ -410,6 +417,8 @@ class Watch:
             unserved=recording.unserved if recording.mode == "replay" and scope.outcome == "passed" else None,
             drift=scope.drift,
         )
+        if scope.snapshots is not None:
+            entry["snapshots"] = scope.snapshots.facts()
         if self._swapper is not None:
             entry["model_swap"] = self._swapper.facts_of(recording.test)
         return entry

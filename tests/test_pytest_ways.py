@@ -171,7 +171,11 @@ ASYNC = """
     "mark, fixture, flags",
     [
         ("", "@pytest.fixture", ["-p", "asyncio", "--asyncio-mode=auto"]),
-        ("pytestmark = pytest.mark.asyncio", "@__import__('pytest_asyncio').fixture", ["-p", "asyncio", "--asyncio-mode=strict"]),
+        (
+            "pytestmark = pytest.mark.asyncio",
+            "@__import__('pytest_asyncio').fixture",
+            ["-p", "asyncio", "--asyncio-mode=strict"],
+        ),
         (
             "pytestmark = pytest.mark.anyio\n\n    @pytest.fixture\n    def anyio_backend():\n        return 'asyncio'",
             "@pytest.fixture",

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from pytest_llmwatch.spend import spent_text
 
+from .snapshot_lines import snapshot_lines
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_llmwatch.model_swap import SwapFacts
+    from pytest_llmwatch.snapshot_notes import SnapshotFact
 
     from .drift_lines import DriftFacts, Tested
 
@@ -30,6 +33,7 @@ class Entry(TypedDict):
     call of which it is not.
     `redacted` are the kinds of secrets that recorded answers lost.
     `model_swap` is there in runs that ask other models than the code names.
+    `snapshots` are the comparisons with approved outputs.
     `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
     """
 
@@ -47,6 +51,7 @@ class Entry(TypedDict):
     refused_hosts: list[str]
     redacted: list[str]
     unserved: list[int] | None
+    snapshots: NotRequired[list[SnapshotFact]]
     model_swap: NotRequired[SwapFacts]
     drift: NotRequired[DriftFacts | None]
 
@@ -93,18 +98,24 @@ def verdict_of(kind: Kind, *, replayed: int, made: int) -> str | None:
 
 def lines_of(summary: Summary) -> list[str]:
     """The section's lines; none for a run that made no model call and wrote nothing."""
-    busy = [entry for entry in summary.entries if entry["kind"] != "no calls" or entry["write"] != "leave"]
+    busy = [entry for entry in summary.entries if _is_busy(entry)]
     if not busy:
         return []
     entries = [entry for entry in busy if not entry["is_fixture"]]
     fixtures = _merged([entry for entry in busy if entry["is_fixture"]])
     lines = _kinds("test", entries) + _kinds("fixture", fixtures)
-    lines.append(_calls([*entries, *fixtures]))
+    if any(entry["kind"] != "no calls" or entry["write"] != "leave" for entry in busy):
+        lines.append(_calls([*entries, *fixtures]))
     lines += _money([*entries, *fixtures])
     lines += _swaps(summary.entries)
+    lines += snapshot_lines(busy)
     lines += _writes(busy)
     lines += _advice(summary)
     return lines
+
+
+def _is_busy(entry: Entry) -> bool:
+    return entry["kind"] != "no calls" or entry["write"] != "leave" or bool(entry.get("snapshots"))
 
 
 def _merged(entries: Iterable[Entry]) -> list[Entry]:

@@ -1,0 +1,49 @@
+"""The lines of the summary about snapshots: how many there were of each verdict, and which moved within tolerance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Literal
+
+from pytest_llmwatch.drift.visible import visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_llmwatch.drift.verdicts import DriftVerdict
+
+    from .summary import Entry
+
+SHOWN = 5
+VERDICTS: tuple[DriftVerdict | Literal["new"], ...] = (
+    "same",
+    "within tolerance",
+    "drifted",
+    "broken",
+    "not comparable",
+    "new",
+)
+
+
+def snapshot_lines(entries: Iterable[Entry]) -> list[str]:
+    """The counts, and a line for each output that passed although it is not the approved one."""
+    facts = [(entry["test"], fact) for entry in entries for fact in entry.get("snapshots") or ()]
+    if not facts:
+        return []
+    counts = Counter(fact["verdict"] for _test, fact in facts)
+    named = [f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict]]
+    written = sum(fact["is_written"] for _test, fact in facts)
+    lines = [f"snapshots: {', '.join(named)}" + (f"; {written} approved" if written else "")]
+    moved = sorted(
+        (1.0 if fact["similarity"] is None else fact["similarity"], test, fact["name"])
+        for test, fact in facts
+        if fact["verdict"] == "within tolerance"
+    )
+    lines += [
+        f"within tolerance: {visible(test)}{_name(name)} ({score:.2f} alike)" for score, test, name in moved[:SHOWN]
+    ]
+    return lines if len(moved) <= SHOWN else [*lines, f"within tolerance: {len(moved) - SHOWN} more"]
+
+
+def _name(name: str) -> str:
+    return "" if name == "1" else f" [{visible(name)}]"

@@ -1,0 +1,332 @@
+"""`llm_snapshot`: syrupy's assertion over our files, so that its flags, its report and its workers know them.
+
+What syrupy would do and we do not: it approves the output of a test that fails afterwards (ours waits for the test's
+end), it leaves baselines within tolerance as they are on `--snapshot-update`, it swallows exceptions, it builds an
+extension without arguments, and it takes what a failed test did not come to for unused.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from syrupy.assertion import AssertionResult, SnapshotAssertion
+from syrupy.data import Snapshot as Item
+from syrupy.data import SnapshotCollection, SnapshotCollections
+from syrupy.extensions.base import AbstractSyrupyExtension
+
+from . import store
+from .drift.verdicts import compare_texts
+from .errors import SnapshotMisuse
+from .file_names import snapshot_path
+from .snapshot_files import SnapshotFile, dump, parse
+from .snapshot_notes import SnapshotNotes
+from .snapshot_values import held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from syrupy.location import PyTestLocation
+
+    from .drift.verdicts import Tolerance
+    from .snapshot_notes import Note
+
+SUFFIX = ".snap"
+
+
+def item_name(test: str, name: str) -> str:
+    """What syrupy calls a snapshot: `test_refund`, `test_refund.2`, `test_refund[second]`."""
+    chain = ".".join(test.split("::")[1:]) or test
+    if name == "1":
+        return chain
+    return f"{chain}.{name}" if name.isdecimal() else f"{chain}[{name}]"
+
+
+@dataclass(slots=True)
+class SnapshotRun:
+    """What this process knows of the run's snapshots, for syrupy to tell what is unused.
+
+    Attributes:
+        notes: Those of each test that asked for `llm_snapshot`, by the path of its file.
+        tests_at: Which collected test has, or would have, its file at a path, and whether it asks for `llm_snapshot`.
+        has_passed: Whether a test, by its id, has passed in this process.
+        modules: The test files of which every test was collected.
+    """
+
+    has_passed: Callable[[str], bool]
+    notes: dict[str, SnapshotNotes] = field(default_factory=dict)
+    tests_at: dict[str, tuple[str, bool]] = field(default_factory=dict)
+    modules: set[Path] = field(default_factory=set)
+    is_over: bool = False
+
+    def unused_at(self, path: str) -> list[str]:
+        """The names at a path that nobody will compare with any more, as far as this process can know."""
+        notes = self.notes.get(path)
+        if notes is not None:
+            return notes.unused if notes.is_kept and not notes.is_superseded else []
+        test, asks = self.tests_at.get(path, ("", False))
+        if asks or (test and not self.has_passed(test)):
+            return []
+        module = _module_of(Path(path))
+        if not test and module not in self.modules and module.exists():
+            return []
+        return [one.name for one in _read(path).snapshots]
+
+
+def _module_of(path: Path) -> Path:
+    return path.parent.parent.parent / f"{path.parent.name}.py"
+
+
+def _read(path: str) -> SnapshotFile:
+    text = store.read_text(Path(path))
+    return SnapshotFile(test="") if text is None else parse(text, path)
+
+
+class LLMSnapshotExtension(AbstractSyrupyExtension):
+    """One file for each test, which people can read and edit."""
+
+    file_extension = SUFFIX[1:]
+
+    def __init__(self, run: SnapshotRun | None = None) -> None:
+        self.run = run
+
+    def serialize(self, data: object, **_settings: Any) -> str:
+        """The text as the file holds it."""
+        return held(data).text
+
+    def matches(self, *, serialized_data: Any, snapshot_data: Any) -> bool:
+        """Whether two texts are the same within the default tolerance."""
+        return compare_texts(str(snapshot_data), str(serialized_data)).passed
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
+        """The name in syrupy's report."""
+        return item_name(test_location.nodeid, index if isinstance(index, str) else str(int(index) + 1))
+
+    @classmethod
+    def get_location(cls, *, test_location: PyTestLocation, index: Any = 0) -> str:
+        """The test's own file."""
+        module = Path(test_location.filepath)
+        return str(snapshot_path(test_location.nodeid, module, str(cls.snapshot_dirname)))
+
+    @classmethod
+    def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
+        """Whether the file is of this test's module: `SnapshotRun.unused_at` has judged more narrowly already."""
+        folder = os.path.dirname(snapshot_location)  # noqa: PTH120 - asked a million times in a large suite
+        return folder == os.path.join(cls.dirname(test_location=test_location), test_location.basename)  # noqa: PTH118
+
+    def discover_snapshots(
+        self, *, test_location: PyTestLocation, ignore_extensions: list[str] | None = None
+    ) -> SnapshotCollections:
+        """The files at the beginning of a run, and at its end what of them is unused: only that is worth reading."""
+        found = SnapshotCollections()
+        if self.run is None:
+            return found
+        for path in _paths_in(Path(self.dirname(test_location=test_location))):
+            names = self.run.unused_at(path) if self.run.is_over else ["?"]
+            if names:
+                test = _read(path).test if self.run.is_over else ""
+                found.add(_collection(path, [item_name(test, name) for name in names]))
+        return found
+
+    def read_snapshot_collection(self, *, snapshot_location: str) -> SnapshotCollection:
+        """All that is in a file."""
+        file = _read(snapshot_location)
+        return _collection(snapshot_location, [item_name(file.test, one.name) for one in file.snapshots])
+
+    def read_snapshot_data_from_location(
+        self, *, snapshot_location: str, snapshot_name: str, session_id: str
+    ) -> str | None:
+        """One approved text."""
+        file = _read(snapshot_location)
+        return next((one.text for one in file.snapshots if item_name(file.test, one.name) == snapshot_name), None)
+
+    @classmethod
+    def write_snapshot_collection(
+        cls, *, snapshot_collection: SnapshotCollection, name_order: dict[str, int] | None = None
+    ) -> None:
+        """Refuse: what is approved is written when the test has passed.
+
+        Raises:
+            SnapshotMisuse: always.
+        """
+        raise SnapshotMisuse(f"Use the fixture llm_snapshot: nothing else writes {snapshot_collection.location}")
+
+    def delete_snapshots(self, *, snapshot_location: str, snapshot_names: set[str]) -> None:
+        """Take unused ones out of a file, and the file away with the last."""
+        file = _read(snapshot_location)
+        left = tuple(one for one in file.snapshots if item_name(file.test, one.name) not in snapshot_names)
+        if left:
+            store.write_text(Path(snapshot_location), dump(SnapshotFile(test=file.test, snapshots=left)))
+        else:
+            store.remove(Path(snapshot_location))
+
+
+def _paths_in(folder: Path) -> Iterator[str]:
+    for each in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if each.is_dir():
+            yield from sorted(entry.path for entry in os.scandir(each) if entry.name.endswith(SUFFIX))
+
+
+def _collection(path: str, names: Sequence[str]) -> SnapshotCollection:
+    collection = SnapshotCollection(location=path)
+    for name in names:
+        collection.add(Item(name=name))
+    return collection
+
+
+class LLMSnapshot(SnapshotAssertion):
+    """The approved output of a test: equal to every value that is the same within tolerance.
+
+    Call it to name a snapshot or to set a tolerance: `llm_snapshot(name="second", similarity=0.8, facts=False,
+    ignore=["items[*].id"])`.
+    """
+
+    def __init__(self, *, notes: SnapshotNotes, run: SnapshotRun, **settings: Any) -> None:
+        self.notes = notes
+        self.run = run
+        self.tolerance = notes.tolerance
+        self.latest: Note | None = None
+        self._ours = LLMSnapshotExtension(run)
+        self._quiet: list[bool] = []
+        super().__init__(extension_class=LLMSnapshotExtension, **settings)
+
+    @property
+    def extension(self) -> LLMSnapshotExtension:
+        """Ours, with what it knows of the run."""
+        return self._ours
+
+    @property
+    def executions(self) -> dict[int, AssertionResult]:
+        """What syrupy's report counts: an output that the end of the test did not approve counts as failed."""
+        if self.notes.is_superseded:
+            return {}
+        if self.notes.is_kept:
+            return self._execution_results
+        return {number: _withdrawn(result) for number, result in self._execution_results.items()}
+
+    @property
+    def num_executions(self) -> int:
+        """How many comparisons there were, under whatever name."""
+        return len(self._execution_results)
+
+    def get_assert_diff(self, **_settings: Any) -> list[str]:
+        """Nothing: the page comes from `SnapshotPlugin`."""
+        return []
+
+    def __call__(  # type: ignore[override]  # syrupy's own arguments make no sense for our files
+        self,
+        *,
+        name: str | None = None,
+        similarity: float | None = None,
+        facts: bool | None = None,
+        ignore: Sequence[str] | None = None,
+    ) -> LLMSnapshot:
+        """The same with a name or a tolerance of its own.
+
+        Raises:
+            SnapshotMisuse: the name is no name, or the tolerance makes no sense.
+        """
+        if name is not None:
+            _check_name(name)
+        one = copy.copy(self)
+        one._custom_index = name if name is not None else self._custom_index  # noqa: SLF001 - it is ours
+        one.tolerance = changed_tolerance(self.tolerance, similarity=similarity, facts=facts, ignore=ignore)
+        one.latest = None
+        return one
+
+    def with_defaults(self, **settings: Any) -> LLMSnapshot:
+        """The same as a call, for whoever knows syrupy."""
+        return self(**settings)
+
+    def use_extension(self, extension_class: object = None) -> LLMSnapshot:
+        """Refuse: the files of `llm_snapshot` are its own.
+
+        Raises:
+            SnapshotMisuse: always.
+        """
+        raise SnapshotMisuse("llm_snapshot has files of its own; for another extension use syrupy's fixture `snapshot`")
+
+    def __eq__(self, other: object) -> bool:
+        __tracebackhide__ = True
+        return True if self._quiet else self._judge(other, is_wanted=True)
+
+    def __ne__(self, other: object) -> bool:
+        __tracebackhide__ = True
+        return False if self._quiet else self._judge(other, is_wanted=False)
+
+    __hash__ = None  # type: ignore[assignment]  # what it equals has many hashes
+    __array_ufunc__ = None  # numpy asks for this: else an array left of `==` compares its items one by one
+
+    def __repr__(self) -> str:
+        return "llm_snapshot" if self._custom_index is None else f"llm_snapshot(name={self._custom_index!r})"
+
+    def quiet(self) -> Callable[[], None]:
+        """Let comparisons pass unjudged while pytest explains an assert by comparing again; call it to end that."""
+        self._quiet.append(True)
+        return self._quiet.clear
+
+    def _judge(self, data: object, *, is_wanted: bool) -> bool:
+        __tracebackhide__ = True
+        notes = self.notes
+        self.latest = None
+        name = self._custom_index or notes.next_name()
+        note = self.latest = notes.judge(data, name, self.tolerance, is_wanted=is_wanted)
+        results = self._execution_results
+        results[len(results)] = AssertionResult(
+            snapshot_location=str(notes.path),
+            snapshot_name=item_name(notes.file.test, name),
+            asserted_data=note.after.text,
+            recalled_data=None if note.before is None else note.before.text,
+            created=note.is_approval and note.before is None,
+            updated=note.is_approval and note.before is not None,
+            success=note.passed,
+            exception=None,
+            test_location=self.test_location,
+        )
+        return note.passed
+
+
+def _withdrawn(result: AssertionResult) -> AssertionResult:
+    success = result.success and not (result.created or result.updated)
+    return replace(result, created=False, updated=False, success=success)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise SnapshotMisuse(f"llm_snapshot(name={name!r}): a name is a text that is not empty")
+    if name.isdecimal():
+        raise SnapshotMisuse(f"llm_snapshot(name={name!r}): numbers are the names of those without one; add a word")
+
+
+def changed_tolerance(
+    tolerance: Tolerance,
+    *,
+    similarity: object = None,
+    facts: object = None,
+    ignore: Sequence[str] | None = None,
+    source: str = "llm_snapshot",
+) -> Tolerance:
+    """A tolerance with what was said of it.
+
+    Raises:
+        SnapshotMisuse: that makes no sense.
+    """
+    if similarity is not None and (
+        not isinstance(similarity, (int, float)) or isinstance(similarity, bool) or not 0 <= similarity <= 1
+    ):
+        raise SnapshotMisuse(f"{source}(similarity={similarity!r}): it is a number from 0 (any words) to 1 (the same)")
+    if facts is not None and not isinstance(facts, bool):
+        raise SnapshotMisuse(f"{source}(facts={facts!r}): it is True or False")
+    if isinstance(ignore, str) or not all(isinstance(line, str) for line in ignore or ()):
+        raise SnapshotMisuse(f'{source}(ignore={ignore!r}): it is a list of paths, such as ["items[*].id"]')
+    return replace(
+        tolerance,
+        similarity=tolerance.similarity if similarity is None else float(similarity),
+        facts=tolerance.facts if facts is None else facts,
+        ignore=tolerance.ignore if ignore is None else tuple(ignore),
+    )

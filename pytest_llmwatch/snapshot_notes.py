@@ -1,0 +1,188 @@
+"""What one test compared with its approved outputs, and what its file of snapshots becomes once the test has passed.
+
+It knows no syrupy, no pytest and no disk: the file comes in as a value, and what to write goes out as one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, TypedDict
+
+from .drift.verdicts import Comparison, DriftVerdict, Tolerance
+from .errors import SnapshotMisuse
+from .snapshot_comparison import compare_snapshots
+from .snapshot_files import Snapshot, SnapshotFile, with_snapshots
+from .snapshot_values import held
+
+Update = Literal["none", "new", "all"]
+
+
+class SnapshotFact(TypedDict):
+    """One comparison as it travels on a report; `verdict` is `new` where nothing was approved yet."""
+
+    name: str
+    verdict: DriftVerdict | Literal["new"]
+    similarity: float | None
+    reason: str
+    is_written: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """One comparison.
+
+    Attributes:
+        after: The output of this run; its recording and model are filled in when it is written.
+        before: The approved one, if there is one.
+        comparison: The verdict; `None` where nothing was approved yet.
+        tolerance: What was in force.
+        is_update: Whether the output is to be approved, if the test passes.
+        passed: What the test was told.
+    """
+
+    after: Snapshot
+    before: Snapshot | None
+    comparison: Comparison | None
+    tolerance: Tolerance
+    is_update: bool
+    passed: bool
+
+    @property
+    def is_approval(self) -> bool:
+        """Whether the end of a test that passes approves another output than before."""
+        return self.is_update and (self.comparison is None or self.comparison.verdict != "same")
+
+
+@dataclass(slots=True, kw_only=True)
+class SnapshotNotes:
+    """The comparisons of one run of one test.
+
+    Attributes:
+        path: Where the file of snapshots is, or would be; `shown` as a user would type it.
+        file: What was approved.
+        update: Which outputs are to be approved: none, those without an approved one, all.
+        is_soft: Whether a comparison is only noted, and the test goes on.
+        key_now: The key of the recording that this run plays.
+        models_now: The models that served in this run so far.
+        is_kept: Whether what was to be approved has been; `None` as long as the test runs.
+        is_superseded: Whether the test was run once more after this.
+        mask: How secrets are taken out of a text, as they are out of cassettes.
+        told: How many of the comparisons reports have shown.
+    """
+
+    path: Path
+    shown: str
+    file: SnapshotFile
+    command: str
+    update: Update = "none"
+    is_soft: bool = False
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    key_now: Callable[[], str | None] = lambda: None
+    models_now: Callable[[], str | None] = lambda: None
+    is_kept: bool | None = None
+    is_superseded: bool = False
+    mask: Callable[[str], str] = lambda text: text
+    told: int = 0
+    notes: list[Note] = field(default_factory=list)
+    _by_name: dict[str, Snapshot] = field(default_factory=dict)
+    _texts: dict[str, str] = field(default_factory=dict)
+    _unnamed: int = 0
+
+    def __post_init__(self) -> None:
+        self._by_name = {one.name: one for one in self.file.snapshots}
+
+    def next_name(self) -> str:
+        """The name of the next comparison without one: 1, 2 ... in the order of the asserts."""
+        self._unnamed += 1
+        return str(self._unnamed)
+
+    def judge(self, value: object, name: str, tolerance: Tolerance, *, is_wanted: bool = True) -> Note:
+        """Compare a value with what was approved under that name.
+
+        Args:
+            value: The output of this run.
+            name: The name of the snapshot.
+            tolerance: What is in force.
+            is_wanted: `False` for `!=`, which passes where they differ, and approves nothing.
+
+        Raises:
+            SnapshotMisuse: no file can hold the value, or two values have the name.
+        """
+        seen = held(value)
+        before = self._by_name.get(name)
+        is_known = before is not None and before.text == seen.text
+        after = Snapshot(
+            name=name,
+            kind=seen.kind,
+            text=seen.text if is_known else self.mask(seen.text),
+            tolerance=_told(seen.kind, tolerance),
+            judge=seen.judge,
+            criteria_sha256=seen.criteria_sha256,
+        )
+        self._check_name(after)
+        comparison = None if before is None else compare_snapshots(before, after, tolerance)
+        is_update = is_wanted and (self.update == "all" or (self.update == "new" and before is None))
+        is_equal = comparison is not None and comparison.passed
+        passed = (is_equal or is_update or self.is_soft) if is_wanted else comparison is not None and not is_equal
+        note = Note(
+            after=after, before=before, comparison=comparison, tolerance=tolerance, is_update=is_update, passed=passed
+        )
+        self.notes.append(note)
+        return note
+
+    def _check_name(self, after: Snapshot) -> None:
+        text = f"{after.kind}\n{after.text}"
+        if self._texts.setdefault(after.name, text) != text:
+            raise SnapshotMisuse(
+                f"Two different values were compared with llm_snapshot(name={after.name!r}) in this test.\n"
+                "A name belongs to one approved output. In a loop, make it part of the name: "
+                'llm_snapshot(name=f"answer {number}"); without a name they are numbered.'
+            )
+
+    @property
+    def used(self) -> list[str]:
+        """The names that were compared."""
+        return list(self._texts)
+
+    @property
+    def unused(self) -> list[str]:
+        """The names in the file that were not."""
+        return [one.name for one in self.file.snapshots if one.name not in self._texts]
+
+    def candidate(self) -> SnapshotFile:
+        """The approved file with all outputs of this run in their places."""
+        return with_snapshots(self.file, [self._finished(note.after) for note in self.notes])
+
+    def to_write(self) -> SnapshotFile | None:
+        """What the file becomes where the test has passed; `None` where it stays as it is."""
+        updated = [self._finished(note.after) for note in self.notes if note.is_update]
+        file = with_snapshots(self.file, updated)
+        return None if file == self.file else file
+
+    def _finished(self, snapshot: Snapshot) -> Snapshot:
+        return replace(snapshot, recording=self.key_now(), model=self.models_now())
+
+    def facts(self) -> list[SnapshotFact]:
+        """The comparisons as they travel on a report."""
+        return [_fact(note, is_written=bool(self.is_kept) and note.is_approval) for note in self.notes]
+
+
+def _told(kind: str, tolerance: Tolerance) -> Tolerance | None:
+    """The tolerance as the file tells it; of a structured value, only what is left out of it matters."""
+    return tolerance if kind in ("text", "calls", "judgement") or tolerance.ignore else None
+
+
+def _fact(note: Note, *, is_written: bool) -> SnapshotFact:
+    comparison = note.comparison
+    if comparison is None:
+        reason = "nothing was approved yet"
+        return SnapshotFact(name=note.after.name, verdict="new", similarity=None, reason=reason, is_written=is_written)
+    return SnapshotFact(
+        name=note.after.name,
+        verdict=comparison.verdict,
+        similarity=comparison.similarity,
+        reason=comparison.reason,
+        is_written=is_written,
+    )
