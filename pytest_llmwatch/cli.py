@@ -19,7 +19,9 @@ BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE has ended
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is the exit code."""
     parser = _parser()
-    options = parser.parse_args(arguments)
+    given, paths = _without_paths(list(sys.argv[1:] if arguments is None else arguments))
+    options = parser.parse_args(given)
+    options.paths_given = paths
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -36,6 +38,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def _without_paths(given: list[str]) -> tuple[list[str], list[str] | None]:
+    """The arguments of `diff` up to `--`, and the paths behind it: argparse would not say on which side one stood."""
+    if given[:1] != ["diff"] or "--" not in given:
+        return given, None
+    place = given.index("--")
+    return given[:place], given[place + 1 :]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,6 +73,35 @@ def _parser() -> argparse.ArgumentParser:
         "--at", type=_day, metavar="DAY", help="the prices of that day, such as today or 2026-01-31, not those paid"
     )
     cost.set_defaults(run=_cost)
+
+    diff = commands.add_parser(
+        "diff",
+        help="recordings and snapshots against a revision of git: what changed, why, what it costs; runs no test",
+        usage="%(prog)s [options] [REV] [--] [PATH ...]",
+    )
+    diff.add_argument(
+        "arguments",
+        nargs="*",
+        metavar="REV PATH",
+        help="a revision (without one: where this branch left the main one), then cassettes, folders or test files",
+    )
+    diff.add_argument("--format", choices=("text", "markdown", "json"), default="text", help="default: text")
+    diff.add_argument("--json", action="store_true", help="the same as --format json: an object a line")
+    diff.add_argument(
+        "--fail-on",
+        action="append",
+        default=[],
+        metavar="WHAT",
+        help="exit code 1 for drifted, broken, or a total cost that grew (cost=+10%%); with commas, or repeated",
+    )
+    diff.add_argument(
+        "--at",
+        type=_day,
+        metavar="DAY",
+        help="the day whose prices count on both sides, such as 2026-01-31; default: today",
+    )
+    diff.add_argument("--full", action="store_true", help="show every test whole")
+    diff.set_defaults(run=_diff)
 
     lint = commands.add_parser(
         "lint", help="secrets, unreadable files, cassettes that no test uses; collects the tests, runs none"
@@ -176,6 +215,37 @@ def _cost(options: argparse.Namespace) -> int:
         warn=_warn,
         as_json=options.json,
         day=options.at and f"{options.at:%Y-%m-%d}",
+    )
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from .commands import diff
+    from .commands.prices import installed_prices, pricer, project_prices
+    from .commands.third_parties import decoder, installed_formats
+    from .commands.thresholds import thresholds
+    from .errors import SettingError
+
+    day = options.at or _day("today")
+    try:
+        fail_on = thresholds(options.fail_on)
+        price = pricer(project_prices(), installed_prices(_warn), day=day)
+    except SettingError as error:
+        _warn(str(error))
+        return diff.MISUSED
+    return diff.diff(
+        diff.Asked(arguments=options.arguments, paths=options.paths_given),
+        decoder(installed_formats(_warn)),
+        price,
+        printing=diff.Printing(
+            format="json" if options.json else options.format,
+            width=shutil.get_terminal_size((100, 24)).columns,
+            colour=_has_colour(),
+            in_full=options.full,
+            day=f"{day:%Y-%m-%d}",
+        ),
+        fail_on=fail_on,
+        out=sys.stdout,
+        warn=_warn,
     )
 
 

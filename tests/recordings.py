@@ -92,8 +92,16 @@ class Agent:
 
 def calls_of(agent, wire_format):
     """The decoded calls of an agent's run; the ids of answers and tool calls are new every time."""
+    tries = [turn.retries for turn in agent.turns]
+    decoded = [wire.decode(exchange) for exchange in exchanges_of(agent, wire_format)]
+    failed = Attempt(status=500, duration=0.1, wait=0.1)
+    return [replace(call, attempts=(failed,) * count) for call, count in zip(decoded, tries, strict=True)]
+
+
+def exchanges_of(agent, wire_format):
+    """What goes over the wire in an agent's run."""
     speak = SPEAKERS[wire_format]
-    history, calls = [], []
+    history, exchanges = [], []
     for turn in agent.turns:
         ids = [f"id_{next(_IDS)}" for _ in turn.uses]
         asked, answered = speak(agent, history, turn, ids)
@@ -111,10 +119,9 @@ def calls_of(agent, wire_format):
             ),
             duration=turn.latency,
         )
-        call = wire.decode(exchange)
-        calls.append(replace(call, attempts=(Attempt(status=500, duration=0.1, wait=0.1),) * turn.retries))
+        exchanges.append(exchange)
         history.append((turn, ids))
-    return calls
+    return exchanges
 
 
 def _openai_chat(agent, history, turn, ids):

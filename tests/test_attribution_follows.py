@@ -101,7 +101,7 @@ def test_a_changed_prompt_is_one_cause_for_all_calls_that_sent_it():
     "answers, prompts",
     [
         (("Katze", "Kater"), ("Spell this: {}", "Spell this: {}")),
-        (('{"name": "Ann", "age": 7}', '{"name": "Bob", "age": 7}'), ("A poem for Ann, who is 7", "A poem for Bob, who is 7")),
+        (('{"name": "Ann", "age": 7}', '{"name": "Bob", "age": 7}'), ("About Ann, aged 7", "About Bob, aged 7")),
         (("東京です。", "大阪です。"), ("次の文を英語にしてください。{}", "次の文を英語にしてください。{}")),
     ],
 )  # fmt: skip

@@ -53,12 +53,14 @@ class Attribution:
     @property
     def severity(self) -> tuple[float, ...]:
         """To sort by, the gravest last: broken format, changed facts, low similarity, cost, wording."""
-        facts = sum(change.kind == "fact" for change in self.effects)
+        harmful = [change for change in self.effects if change.is_harmful]
+        facts = [change for change in harmful if change.kind == "fact"]
         cost = self.spend.cost_ratio
         return (
-            float(any(change.is_harmful for change in self.effects) + 2 * (self.verdict == "broken")),
+            float(self.verdict == "broken"),
             float(self.verdict == "not comparable"),
-            float(facts),
+            float(len(facts) < len(harmful)),
+            float(len(facts)),
             0.0 if self.similarity is None else 1.0 - self.similarity,
             0.0 if cost is None else cost - 1.0,
             float(len(self.effects)),
@@ -67,9 +69,13 @@ class Attribution:
     @property
     def sentence(self) -> str:
         """What a person would say of it."""
+        return self.sentence_without(())
+
+    def sentence_without(self, told: Sequence[Change]) -> str:
+        """The same without causes that stand elsewhere on the page."""
         from .sentences import sentence_of
 
-        return sentence_of(self)
+        return sentence_of(self, told)
 
     def to_json(self) -> dict[str, JSON]:
         """As JSON; `from_json` reads it again."""

@@ -140,6 +140,11 @@ def percent_text(ratio: float) -> str:
     return f"{abs(ratio - 1) * 100:.0f} % {'cheaper' if ratio < 1 else 'dearer'}"
 
 
+def cause_key(change: Change) -> tuple[str, str, str, str]:
+    """What two tests must have in common to be told together."""
+    return change.kind, change.name, repr(change.before), repr(change.after)
+
+
 def totals_of(calls: Iterable[ModelCall]) -> Totals:
     """The sums over calls."""
     from pytest_llmwatch.spend import spend_of

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .attribution import Attribution
-from .changes import Change
+from .changes import Change, cause_key
 from .sentences import cause_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-
-Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,20 +52,16 @@ def grouped(attributions: Iterable[Attribution]) -> tuple[Group, ...]:
     of = len(left)
     groups: list[Group] = []
     while left:
-        counts = Counter(key for one in left for key in {_key(change) for change in one.causes})
+        counts = Counter(key for one in left for key in {cause_key(change) for change in one.causes})
         common = min(counts, key=lambda key: (-counts[key], key), default=None)
-        members = [one for one in left if common is None or common in map(_key, one.causes)]
+        members = [one for one in left if common is None or common in map(cause_key, one.causes)]
         groups.append(Group(causes=_shared(members), members=tuple(members), of=of))
         taken = {id(one) for one in members}
         left = [one for one in left if id(one) not in taken]
     return tuple(sorted(groups, key=lambda group: len(group.members), reverse=True))
 
 
-def _key(change: Change) -> Key:
-    return change.kind, change.name, repr(change.before), repr(change.after)
-
-
 def _shared(members: Sequence[Attribution]) -> tuple[Change, ...]:
     """The causes that every member has."""
-    keys = [{_key(change) for change in one.causes} for one in members]
-    return tuple(change for change in members[0].causes if all(_key(change) in each for each in keys))
+    keys = [{cause_key(change) for change in one.causes} for one in members]
+    return tuple(change for change in members[0].causes if all(cause_key(change) in each for each in keys))

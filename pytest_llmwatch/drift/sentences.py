@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .changes import percent_text
+from .changes import Change, cause_key, percent_text
 from .fields import Missing
 from .visible import visible, visible_json
 from .words import shortened, text_spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_llmwatch.calls import JSON
 
     from .attribution import Attribution
-    from .changes import Change
 
 _MOST_SAID = 3
 _WIDTH = 44
+_SHORT_TEXT = 24
 _SLIGHT = 0.005
 # Whose names say already which one: `user message 2`, `openai`.
 _NAMED = ("SDK", "message", "document", "tool result", "tool")
@@ -45,32 +45,30 @@ _SAID = {
 }
 
 
-def sentence_of(attribution: Attribution) -> str:
+def sentence_of(attribution: Attribution, told: Sequence[Change] = ()) -> str:
     """`the model served moved from a to b; the answer lost 14 days; format still valid; similarity 0.71; 12 % cheaper`.
 
     What was sent otherwise first, then what came of it.
     """
     if attribution.problem:
         return f"not comparable: {visible(attribution.problem)}"
-    causes = list(_causes(attribution))
+    causes = list(_causes(attribution, {cause_key(change) for change in told}))
     effects = list(_effects(attribution))
-    if not causes and not effects:
+    if attribution.is_same:
         return "; ".join(["nothing changed", *_costs(attribution)])
-    sent = _listed(causes, _MOST_SAID) if causes else "nothing that was sent changed"
+    sent = [_listed(causes, _MOST_SAID)] if causes else [] if told else ["nothing that was sent changed"]
     came = _listed(effects, _MOST_SAID) if effects else "the answer is the same"
-    return "; ".join([sent, came, *_quality(attribution), *_costs(attribution)])
+    return "; ".join([*sent, came, *_quality(attribution), *_costs(attribution)])
 
 
 def _listed(said: list[str], most: int) -> str:
     if len(said) <= most:
         return ", ".join(said)
-    return ", ".join([*said[: most - 1], f"{len(said) - most + 1} more changes"])
+    return f"{', '.join(said[: most - 1])} and {len(said) - most + 1} more changes"
 
 
-def _causes(attribution: Attribution) -> Iterator[str]:
-    moved = [change for change in attribution.causes if change.kind == "SDK"]
-    yield from (cause_text(change) for change in attribution.causes if change.kind != "SDK")
-    yield from (cause_text(change) for change in moved)
+def _causes(attribution: Attribution, told: set[tuple[str, str, str, str]]) -> Iterator[str]:
+    yield from (cause_text(change) for change in attribution.causes if cause_key(change) not in told)
 
 
 def cause_text(change: Change) -> str:
@@ -93,7 +91,10 @@ def _came_or_went(change: Change) -> str:
 
 
 def _is_long(value: JSON | Missing) -> bool:
-    return isinstance(value, dict | list) or (isinstance(value, str) and (len(value) > _WIDTH or "\n" in value))
+    """Whether a value is too long to be said in a sentence: a text of several words is."""
+    if not isinstance(value, str):
+        return isinstance(value, dict | list)
+    return "\n" in value or len(value) > (_SHORT_TEXT if any(map(str.isspace, value)) else _WIDTH)
 
 
 def value_text(value: JSON | Missing) -> str:
@@ -152,7 +153,7 @@ def _effects(attribution: Attribution) -> Iterator[str]:
 def effect_text(change: Change) -> str:
     """One effect in words: `the answer lost 14 days`."""
     gone, come = isinstance(change.after, Missing), isinstance(change.before, Missing)
-    show = words_text if change.kind == "fact" else value_text
+    show = words_text if change.kind in ("fact", "format") else value_text
     before, after = show(change.before), show(change.after)
     if change.kind in _SAID:
         words = _SAID[change.kind]

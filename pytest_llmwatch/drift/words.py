@@ -103,7 +103,7 @@ def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
     letter = rf"(?:[^\W{kana}{katakana}{kanji}]{hangs})"
     single = rf"(?:\r\n|[\U0001f1e6-\U0001f1ff]{{2}}|[\ud800-\udbff][\udc00-\udfff]|.){hangs}"
     words = (
-        r"\d+(?:[.,]\d+)+(?!\w)",
+        rf"\d+(?:[.,]\d+)+(?![^\W{kana}{katakana}{kanji}])",
         rf"{letter}+(?:['\u2019]{letter}+)*",
         rf"(?:[{kanji}]{hangs})+",
         rf"[{kana}]{hangs}(?:[{kana}\u30fc]{hangs})*",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from pytest_llmwatch.drift.changes import Change, percent_text, ratio
+from pytest_llmwatch.drift.changes import Change, cause_key, percent_text, ratio
 from pytest_llmwatch.drift.fields import Missing, changed_fields, shortened_line
 from pytest_llmwatch.drift.visible import columns, visible, visible_json
 from pytest_llmwatch.drift.words import changed_spans, changed_text, segments
@@ -26,18 +27,22 @@ _LEAST_WIDTH = 40
 _BESIDE = 20
 
 
-def lines_of(attribution: Attribution, *, width: int = 80, in_full: bool = False) -> list[str]:
-    """The whole page of one test, without its name: the sentence, both lists of changes, the bill.
+def lines_of(
+    attribution: Attribution, *, width: int = 80, in_full: bool = False, told: Sequence[Change] = ()
+) -> list[str]:
+    """The whole page of one test, without its name: the sentence, the lists of changes, the bill.
 
     Args:
         attribution: What to show.
         width: In how many columns.
         in_full: Whether nothing is left out because it is one of many.
+        told: Causes that stand elsewhere on the page already.
     """
     width = max(width, _LEAST_WIDTH)
-    lines = wrapped(attribution.sentence, width)
+    lines = wrapped(attribution.sentence_without(told), width)
+    known = {cause_key(change) for change in told}
     sections = (
-        ("sent otherwise:", attribution.causes),
+        ("sent otherwise:", [change for change in attribution.causes if cause_key(change) not in known]),
         ("came otherwise:", attribution.effects),
         ("follows from an earlier answer:", attribution.consequences),
     )
@@ -52,7 +57,7 @@ def lines_of(attribution: Attribution, *, width: int = 80, in_full: bool = False
 
 
 def _listed(changes: Sequence[Change], width: int, *, in_full: bool) -> Iterator[str]:
-    many = any(len(change.calls) != 1 or change.calls != changes[0].calls for change in changes)
+    many = len({number for change in changes for number in change.calls}) > 1
     shown = changes if in_full else changes[:_MOST_CHANGES]
     for change in shown:
         yield from change_lines(change, width=width, in_full=in_full, calls=many)
@@ -208,6 +213,12 @@ def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
             line = indent
         line += word if line.strip() or not word.isspace() else ""
     return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def listed_changes(changes: Sequence[Change], *, width: int = 80, in_full: bool = False) -> list[str]:
+    """Changes that several tests share, each with its diff."""
+    shown = [replace(change, calls=()) for change in changes]
+    return list(_listed(shown, width, in_full=in_full))
 
 
 def sorted_by_severity(attributions: Iterable[Attribution]) -> list[Attribution]:

@@ -1,0 +1,249 @@
+"""From the texts of recordings and snapshots to what became of each test."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pytest_llmwatch import cassette as cassettes
+from pytest_llmwatch import snapshot_files, wire, yaml_text
+from pytest_llmwatch.attempts import attempts_of, logical_calls
+from pytest_llmwatch.calls import ModelCall
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_paths import without_folder
+from pytest_llmwatch.drift.attribution import Attribution, attribution, not_comparable
+from pytest_llmwatch.drift.changes import SpendChange, totals_of
+from pytest_llmwatch.drift.run_changes import SnapshotChange, Status, TestChange
+from pytest_llmwatch.drift.verdicts import Comparison, Tolerance, compare_texts, compare_values
+from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
+from pytest_llmwatch.exchange import Exchange
+from pytest_llmwatch.own_prices import Price
+from pytest_llmwatch.pricing import with_price
+from pytest_llmwatch.recording_key import recording_key
+from pytest_llmwatch.request_key import request_key
+
+from .cassette_files import said_of
+from .diff_files import SNAPSHOT, Difference, Side, with_moves
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile
+
+    from .diff_files import Differences
+
+JUDGE = "judge"
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads cassettes and snapshots, and prices their calls; what was read before is kept.
+
+    Attributes:
+        decode: How a call is read from an exchange.
+        price: What a call costs, at the prices of one day.
+        shown: How a user would type a path from the root.
+    """
+
+    decode: Callable[[Exchange], ModelCall]
+    price: Callable[[ModelCall, Exchange], Price]
+    shown: Callable[[str], str]
+    before: list[ModelCall] = field(default_factory=list)
+    after: list[ModelCall] = field(default_factory=list)
+    _read: dict[int, Cassette | LLMWatchError] = field(default_factory=dict)
+
+    def cassette(self, path: str, text: str | LLMWatchError) -> Cassette | LLMWatchError:
+        """The recording in a text, or why it cannot be read."""
+        if not isinstance(text, str):
+            return text
+        if id(text) not in self._read:
+            try:
+                self._read[id(text)] = cassettes.parse(text, self.shown(path))
+            except LLMWatchError as error:
+                self._read[id(text)] = error
+        return self._read[id(text)]
+
+    def calls(self, cassette: Cassette) -> list[ModelCall]:
+        """The test's own calls as the application saw them, with their prices."""
+        own = [exchange for exchange in cassette.exchanges if exchange.role != JUDGE]
+        calls = []
+        for _key, one in logical_calls((request_key(exchange.request), exchange) for exchange in own):
+            call = replace(wire.read(one.outcome, self.decode), attempts=attempts_of(one))
+            calls.append(with_price(call, self.price(call, one.outcome)))
+        return calls
+
+    def snapshots(self, side: Side) -> SnapshotFile | LLMWatchError | None:
+        """The snapshots of a side, or why they cannot be read."""
+        if side.snapshot is None:
+            return None
+        text = side.texts[side.snapshot]
+        if not isinstance(text, str):
+            return text
+        try:
+            return snapshot_files.parse(text, self.shown(side.snapshot))
+        except LLMWatchError as error:
+            return error
+
+    def keys(self, side: Side) -> Iterator[object]:
+        """What a side can be recognised by where it has moved: its test's name, then what was recorded."""
+        if side.cassette is None:
+            file = self.snapshots(side)
+            if isinstance(file, snapshot_files.SnapshotFile):
+                yield "test", without_folder(file.test)
+                yield "snapshots", tuple((one.name, one.text) for one in file.snapshots)
+            return
+        cassette = self.cassette(side.cassette, side.texts[side.cassette])
+        if isinstance(cassette, cassettes.Cassette):
+            yield ("test", without_folder(cassette.test)) if cassette.test else ("file", side.cassette)
+            yield "recording", recording_key(cassette.exchanges) or side.cassette
+
+
+def test_changes(differences: Differences, reader: Reader) -> list[TestChange]:
+    """What became of each test, the gravest first; all calls go into the reader's sums."""
+    found = with_moves(differences.found, reader.keys)
+    changes = [_test_change(one, reader) for one in found]
+    for path, text in differences.unchanged.items():
+        cassette = reader.cassette(path, text)
+        if isinstance(cassette, cassettes.Cassette):
+            calls = reader.calls(cassette)
+            reader.before += calls
+            reader.after += calls
+    return sorted(changes, key=lambda one: one.rank, reverse=True)
+
+
+def sums_of(reader: Reader) -> SpendChange:
+    """What all recordings that could be read cost together, before and now."""
+    return SpendChange(before=totals_of(reader.before), after=totals_of(reader.after))
+
+
+def _test_change(difference: Difference, reader: Reader) -> TestChange:
+    before, after = difference.before, difference.after
+    files = [
+        reader.shown(path) for path in sorted(difference.changed, key=lambda path: (path.endswith(SNAPSHOT), path))
+    ]
+    snapshots = [reader.snapshots(side) for side in (before, after)]
+    former = next((path for path in before.paths if path not in after.paths), None) if not after.is_empty else None
+    has_moved = (
+        former is not None
+        and not before.is_empty
+        and before.paths != after.paths
+        and not set(before.paths) & set(after.paths)
+    )
+    attributed = _attribution(difference, reader, snapshots)
+    return TestChange(
+        test=_test_of(difference, reader, snapshots) or files[0],
+        status="moved" if has_moved else _status(before, after),
+        files=tuple(files),
+        former=reader.shown(former) if has_moved and former else None,
+        attribution=attributed,
+        snapshots=tuple(_snapshot_changes(snapshots[0], snapshots[1])),
+    )
+
+
+def _status(before: Side, after: Side) -> Status:
+    """Of the recording where there is one on either side, else of the snapshots."""
+    has_cassette = before.cassette is not None or after.cassette is not None
+    sides = [(side.cassette if has_cassette else side.snapshot) is not None for side in (before, after)]
+    return "changed" if all(sides) else "added" if sides[1] else "removed"
+
+
+def _test_of(
+    difference: Difference, reader: Reader, snapshots: list[SnapshotFile | LLMWatchError | None]
+) -> str | None:
+    """The test's id as the newest file that can be read has it."""
+    for side, file in ((difference.after, snapshots[1]), (difference.before, snapshots[0])):
+        if side.cassette is not None:
+            cassette = reader.cassette(side.cassette, side.texts[side.cassette])
+            if isinstance(cassette, cassettes.Cassette) and cassette.test:
+                return cassette.test
+        if isinstance(file, snapshot_files.SnapshotFile):
+            return file.test
+    return None
+
+
+def _attribution(
+    difference: Difference, reader: Reader, snapshots: list[SnapshotFile | LLMWatchError | None]
+) -> Attribution | None:
+    """Of the recordings, which both sides have or one of them; the sums of the reader grow by them."""
+    sides = difference.before, difference.after
+    read = [None if one.cassette is None else reader.cassette(one.cassette, one.texts[one.cassette]) for one in sides]
+    calls = [reader.calls(one) if isinstance(one, cassettes.Cassette) else [] for one in read]
+    reader.before += calls[0]
+    reader.after += calls[1]
+    broken = [one for one in read if isinstance(one, LLMWatchError)]
+    if broken:
+        side = "" if isinstance(read[1], LLMWatchError) else "as it was before, "
+        return not_comparable(side + problem_of(broken[-1]))
+    is_touched = {difference.before.cassette, difference.after.cassette} & difference.changed
+    if not is_touched:
+        return None
+    sdks = [_sdks(one) if isinstance(one, cassettes.Cassette) else None for one in read]
+    tolerance = _tolerance(snapshots[1]) or _tolerance(snapshots[0])
+    return attribution(calls[0], calls[1], tolerance=tolerance, sdks_before=sdks[0], sdks_after=sdks[1])
+
+
+def problem_of(error: LLMWatchError) -> str:
+    """What is wrong with a file, on one line, without advice."""
+    return said_of(error).split("\n")[0] if isinstance(error, UnreadableCassette) else str(error).split("\n")[0]
+
+
+def _sdks(cassette: Cassette) -> dict[str, str] | None:
+    listed = cassette.recorded.get("sdks")
+    return {name: str(version) for name, version in listed.items()} if isinstance(listed, dict) else None
+
+
+def _tolerance(file: SnapshotFile | LLMWatchError | None) -> Tolerance | None:
+    if not isinstance(file, snapshot_files.SnapshotFile):
+        return None
+    return next((one.tolerance for one in file.snapshots if one.tolerance is not None), None)
+
+
+def _snapshot_changes(
+    before: SnapshotFile | LLMWatchError | None, after: SnapshotFile | LLMWatchError | None
+) -> Iterator[SnapshotChange]:
+    for file in (after, before):
+        if isinstance(file, LLMWatchError):
+            yield SnapshotChange(name="all", verdict="not comparable", reason=problem_of(file), before=None, after=None)
+            return
+    old, new = ({one.name: one for one in file.snapshots} if file else {} for file in (before, after))  # type: ignore[union-attr]  # errors have returned
+    for name in dict.fromkeys([*new, *old]):
+        one, other = old.get(name), new.get(name)
+        if one is None or other is None:
+            reason = "is new" if one is None else "is gone"
+            before_text, after_text = (each.text if each else None for each in (one, other))
+            yield SnapshotChange(name=name, verdict="same", reason=reason, before=before_text, after=after_text)
+        elif (one.kind, one.text, one.judge) != (other.kind, other.text, other.judge):
+            yield _compared(one, other)
+
+
+def _compared(before: Snapshot, after: Snapshot) -> SnapshotChange:
+    found = _comparison(before, after)
+    return SnapshotChange(
+        name=after.name,
+        verdict=found.verdict,
+        reason=found.reason,
+        before=before.text,
+        after=after.text,
+        similarity=found.similarity,
+    )
+
+
+def _comparison(before: Snapshot, after: Snapshot) -> Comparison:
+    if before.kind != after.kind:
+        return Comparison(verdict="not comparable", reason=f"was of kind {before.kind} and is of kind {after.kind}")
+    if (before.judge, before.criteria_sha256) != (after.judge, after.criteria_sha256):
+        return Comparison(verdict="not comparable", reason="was judged by another judge, or by other criteria")
+    tolerance = after.tolerance or Tolerance()
+    if after.kind == "text":
+        return compare_texts(before.text, after.text, tolerance)
+    try:
+        return compare_values(yaml_text.load(before.text), yaml_text.load(after.text), tolerance)
+    except yaml_text.YamlProblem as error:
+        return Comparison(verdict="not comparable", reason=f"is no YAML any more: {error.problem}")
+
+
+def shown_from(root: Path, folder: Path) -> Callable[[str], str]:
+    """How a user in a folder types a path from the root."""
+    return lambda path: os.path.relpath(root / path, folder)
