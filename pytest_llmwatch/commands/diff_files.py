@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch import store
 from pytest_llmwatch.cassette import HEAD
-from pytest_llmwatch.cassette_paths import FOLDER, SNAPSHOTS
+from pytest_llmwatch.cassette_paths import FOLDER
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
+from pytest_llmwatch.file_names import SNAPSHOTS
 
 from .cassette_files import SKIPPED_FOLDERS, SUFFIXES
 
