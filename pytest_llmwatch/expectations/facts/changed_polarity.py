@@ -35,9 +35,10 @@ def _in_part(pair: Pair) -> Iterator[ChangedFact]:
     opposites = list(_opposites(pair))
     left, right = negations(pair.before), negations(pair.after)
     more = len(right) - len(left)
-    # In a short text `not fat` and `thin` say the same.
+    if abs(more) == 1 and any(map(_denies, opposites)):
+        more = 0  # 有効 and 無効: the negation is in the opposite
     if abs(more) == 1 and pair.is_short and len(opposites) == 1:
-        return
+        return  # in a sentence `not fat` and `thin` say the same
     yield from opposites
     left_forms, right_forms = prefixed(pair.before), prefixed(pair.after)
     forms = len(right_forms) - len(left_forms)
@@ -45,8 +46,13 @@ def _in_part(pair: Pair) -> Iterator[ChangedFact]:
     is_form = abs(more) == 1 and more * forms < 0
     if more and not is_form:
         yield _denied(pair, left, right)
-    elif forms and not more and pair.is_short:
+    elif forms and not more and not opposites and pair.is_short:
         yield _denied(pair, left_forms, right_forms)
+
+
+def _denies(opposite: ChangedFact) -> bool:
+    """Whether one of the two is a negation."""
+    return bool(negations(opposite.before or "") or negations(opposite.after or ""))
 
 
 def _denied(pair: Pair, left: list[Mention], right: list[Mention]) -> ChangedFact:
