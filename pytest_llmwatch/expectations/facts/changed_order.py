@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _LONG = 100_000
 _LEAST_SHARED = 0.97
-_ROLE = re.compile(r"([一-龥々ァ-ヴーA-Za-z0-9]+)(が|を|に|へ|から|より|は)")
+_ROLE = re.compile(r"([一-龥々ァ-ヴーA-Za-z0-9]+)(?:さん|様|氏|くん|君|ちゃん)?(が|を|に|へ|から|より|は)")
 
 
 def changed_order(pair: Pair) -> Iterator[ChangedFact]:
@@ -56,7 +56,9 @@ def _japanese_roles(pair: Pair) -> tuple[str, str] | None:
     particles = [Counter(particle for _, particle in side) for side in (left, right)]
     if len(left) < 2 or nouns[0] != nouns[1] or particles[0] != particles[1] or Counter(left) == Counter(right):
         return None
-    before, after = ("".join(f"{noun}{particle}" for noun, particle in side[:4]) for side in (left, right))
+    before, after = (
+        "".join(match.group() for match in list(_ROLE.finditer(text))[:4]) for text in (pair.before, pair.after)
+    )
     return before, after
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _MOST_EXCHANGED = 12
 _MOST_BETWEEN = 2
+_LONGEST_WORD = 12
+_SENTENCE_END = re.compile(r"[!?。！？\n]|\.(?!\w)")
 _ENGLISH_WORD = re.compile(r"([A-Za-z]+)(?:['’][A-Za-z]+)?")
 
 
@@ -37,8 +39,8 @@ def _in_part(pair: Pair) -> Iterator[ChangedFact]:
     more = len(right) - len(left)
     if abs(more) == 1 and any(map(_denies, opposites)):
         more = 0  # 有効 and 無効: the negation is in the opposite
-    if abs(more) == 1 and pair.is_short and len(opposites) == 1:
-        return  # in a sentence `not fat` and `thin` say the same
+    if abs(more) == 1 and pair.is_short and len(opposites) == 1 and _cancel(pair, opposites[0], left, right):
+        return
     yield from opposites
     left_forms, right_forms = prefixed(pair.before), prefixed(pair.after)
     forms = len(right_forms) - len(left_forms)
@@ -48,6 +50,15 @@ def _in_part(pair: Pair) -> Iterator[ChangedFact]:
         yield _denied(pair, left, right)
     elif forms and not more and not opposites and pair.is_short:
         yield _denied(pair, left_forms, right_forms)
+
+
+def _cancel(pair: Pair, opposite: ChangedFact, left: list[Mention], right: list[Mention]) -> bool:
+    """Whether a negation stands in the sentence of an opposite: `not fat` and `thin` say the same."""
+    text, cues, word = (
+        (pair.after, right, opposite.after) if len(right) > len(left) else (pair.before, left, opposite.before)
+    )
+    at = text.find(word or "")
+    return any(not _SENTENCE_END.search(text, *sorted((at, cue.start))) for cue in cues)
 
 
 def _denies(opposite: ChangedFact) -> bool:
@@ -114,7 +125,15 @@ def _japanese_opposites(pair: Pair) -> Iterator[ChangedFact]:
             if x not in pair.before or y in pair.before or y not in pair.after or x in pair.after:
                 continue
             if any(x in before and y in after for before, after in regions):
-                yield pair.changed(opposition(x, y), x, y)
+                yield pair.changed(opposition(x, y), _whole(pair.before, x), _whole(pair.after, y))
+
+
+def _whole(text: str, word: str) -> str:
+    """The word as it stands there, with its ending and what it is made up with, unless that is long."""
+    start = text.index(word)
+    whole = with_word_before(text, start, start + len(word), more=0)
+    follows_number = text[: text.find(whole)][-1:].isdigit()
+    return word if follows_number or len(whole) > _LONGEST_WORD else whole
 
 
 def _stems_of(text: str) -> dict[str, str]:

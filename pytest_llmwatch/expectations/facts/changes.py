@@ -9,7 +9,7 @@ from .polarity import is_japanese
 
 Kind = Literal[
     "number", "money", "percentage", "date", "time", "duration", "unit", "version", "negation", "modality", "opposite",
-    "name", "identifier", "order", "addition",
+    "name", "identifier", "order", "addition", "limit",
 ]  # fmt: skip
 
 

@@ -11,13 +11,22 @@ from .changed_names import changed_names, exchanged_in_place
 from .changed_numbers import changed_numbers
 from .changed_order import changed_order
 from .changed_polarity import changed_polarity
+from .limits import changed_limits
 from .long_texts import without_shared
 from .pairs import Pair
 
 if TYPE_CHECKING:
     from .changes import ChangedFact
 
-_FINDERS = (changed_numbers, changed_polarity, changed_names, exchanged_in_place, changed_order, additions)
+_FINDERS = (
+    changed_numbers,
+    changed_limits,
+    changed_polarity,
+    changed_names,
+    exchanged_in_place,
+    changed_order,
+    additions,
+)
 
 
 def changed_facts(reference: str, text: str) -> tuple[ChangedFact, ...]:

@@ -73,7 +73,7 @@ _TIME = re.compile(
 )
 _VERSION = re.compile(
     r"(?<![\w.])v?\d+\.\d+(?:\.\d+)+(?:[-+][\w.]*\w)?|(?<![\w.])v\d+(?:\.\d+)*\b"
-    r"|(?:(?<=version )|(?<=\bver )|(?<=バージョン)|(?<=Python ))\d+(?:\.\d+)*",
+    r"|(?:(?<=version )|(?<=Version )|(?<=\bver )|(?<=バージョン)|(?<=Python ))\d+(?:\.\d+)*",
 )
 _NUMBER = re.compile(r"(?<![A-Za-z0-9_.])\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|(?<![A-Za-z_])\d+(?:\.\d+)?")
 _SCALE = re.compile(r"[ -]?(hundred|thousand|million|billion|trillion|bn|[kKmMbB](?![A-Za-z])|千万|万|億|兆|千)")
@@ -88,6 +88,7 @@ _UNIT = re.compile(
     + ")",
     re.IGNORECASE,
 )
+_FREE = re.compile(r"\b(?:free of charge|for free|at no (?:extra )?(?:charge|cost))\b|無料|無償", re.IGNORECASE)
 _COUNTERS = "人つ個本枚頭匹台年月日時分秒円件回度歳才名冊軒階杯着倍割歩番位点問章行字色週種類羽隻棟戸部語"
 _KANJI = re.compile(
     rf"(?<![〇零一二三四五六七八九十百千万億兆両])[〇零一二三四五六七八九十百千万億兆両]{{1,20}}(?=(?:か|カ|ヶ|ヵ)?[{_COUNTERS}])"
@@ -103,7 +104,7 @@ def number_mentions(text: str) -> list[Mention]:
     """Dates, times of day, versions and numbers of a text in NFKC; what is part of a date is no number of its own."""
     found: list[Mention] = []
     taken = bytearray(len(text))
-    for find in (_dates, _english_dates, _times, _versions, _numbers, _kanji_numbers, _number_words):
+    for find in (_dates, _english_dates, _times, _versions, _numbers, _kanji_numbers, _number_words, _nothing):
         for mention in find(text):
             end = mention.start + len(mention.text)
             if not any(taken[mention.start : end]):
@@ -162,6 +163,13 @@ def _versions(text: str) -> Iterator[Mention]:
         yield Mention(
             kind="version", text=match.group(), start=match.start(), values=frozenset([value]), dimension="version"
         )
+
+
+def _nothing(text: str) -> Iterator[Mention]:
+    """What costs nothing: no money, of any currency."""
+    for match in _FREE.finditer(text):
+        values = frozenset([0.0, ("plain", 0.0)])
+        yield Mention(kind="number", text=match.group(), start=match.start(), values=values, dimension="money")
 
 
 def _numbers(text: str) -> Iterator[Mention]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytest_llmwatch.drift.words import changed_spans
 
 from .changes import ChangedFact
+from .numbers import number_mentions
 from .polarity import is_japanese
 from .sentences import partners
 
@@ -52,6 +53,11 @@ class Pair:
     def words(self) -> tuple[list[re.Match[str]], list[re.Match[str]]]:
         """The words, numbers, kana, kanji and marks of both."""
         return list(_WORD.finditer(self.before)), list(_WORD.finditer(self.after))
+
+    @cached_property
+    def numbers(self) -> tuple[list[Mention], list[Mention]]:
+        """The numbers, dates, times and versions of both."""
+        return number_mentions(self.before), number_mentions(self.after)
 
     @cached_property
     def spans(self) -> list[Span]:

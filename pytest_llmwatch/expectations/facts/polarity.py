@@ -15,8 +15,8 @@ _ENGLISH = re.compile(
     re.IGNORECASE,
 )
 _ENGLISH_FALSE = re.compile(
-    r"\bnot (?:only|just|to mention)\b|\bno (?:doubt|matter|sooner)\b|\bwhether or not\b|\bif not\b|\bwhy not\b"
-    r"|\bnothing but\b|\bnone other\b",
+    r"\bnot (?:only|just|to mention|(?:more|less) than)\b|\bno (?:doubt|matter|sooner|(?:more|less|fewer|later) than)\b"
+    r"|\bwhether or not\b|\bif not\b|\bwhy not\b|\bnothing but\b|\bnone other\b",
     re.IGNORECASE,
 )
 _PREFIXED = re.compile(
