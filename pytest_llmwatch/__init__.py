@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .expectations.finishing import finish_reason
     from .expectations.json_likeness import json_like
     from .expectations.json_schemas import json_of
+    from .expectations.judges import judged_by
     from .expectations.languages import language
     from .expectations.leaks import no_leak_of, no_pii
     from .expectations.lengths import length
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .expectations.markup import html_of, markdown_of, xml_of
     from .expectations.meaning import same_facts_as, similar_to
     from .expectations.programs import python_code, sql_of
+    from .expectations.rubrics import rubric
     from .expectations.spending import within_budget
     from .expectations.texts import containing, containing_any, equal_to, matching, one_of, starting_with
     from .expectations.tool_calling import at_most_calls, called, calls_any_order, calls_in_order, no_call_of
@@ -92,6 +94,7 @@ __all__ = [
     "html_of",
     "json_like",
     "json_of",
+    "judged_by",
     "language",
     "length",
     "markdown_of",
@@ -104,6 +107,7 @@ __all__ = [
     "not_refusal",
     "one_of",
     "python_code",
+    "rubric",
     "same_facts_as",
     "similar_to",
     "sql_of",
@@ -121,6 +125,7 @@ _EXPECTATIONS = {
     "finishing": ("finish_reason",),
     "json_likeness": ("json_like",),
     "json_schemas": ("json_of",),
+    "judges": ("judged_by",),
     "languages": ("language",),
     "leaks": ("no_leak_of", "no_pii"),
     "lengths": ("length",),
@@ -128,6 +133,7 @@ _EXPECTATIONS = {
     "markup": ("html_of", "markdown_of", "xml_of"),
     "meaning": ("same_facts_as", "similar_to"),
     "programs": ("python_code", "sql_of"),
+    "rubrics": ("rubric",),
     "spending": ("within_budget",),
     "tool_calling": ("at_most_calls", "called", "calls_any_order", "calls_in_order", "no_call_of"),
     "tool_schemas": ("valid_tool_calls",),

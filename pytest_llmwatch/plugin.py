@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from .calls import ModelCall
     from .exchange import Exchange
+    from .expectations.judge_memories import JudgeMemory
     from .recording import Recording
     from .reports.progress import Progress
     from .reports.summary import Entry
@@ -102,14 +103,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _tell_expectations(config: pytest.Config) -> None:
-    """Tell them what no test tells: the default of `similar_to`, and a folder that outlives the run."""
+    """Tell them what no test tells: the default of `similar_to`, a folder that outlives the run, who judges."""
     from .expectations.surroundings import enter
 
     def folder() -> Path | None:
         cache = getattr(config, "cache", None)  # none under `-p no:cacheprovider`
         return None if cache is None else cache.mkdir("llmwatch-embeddings")
 
-    config.add_cleanup(enter(settings.similarity_of(config), folder))
+    def judges() -> JudgeMemory | None:
+        watch = config.stash.get(WATCH, None)
+        return None if watch is None else watch.judges
+
+    config.add_cleanup(enter(settings.similarity_of(config), folder, judges))
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:

@@ -6,6 +6,7 @@ or a `LiveCall` to be made and handed back to `finish`, or refuses. Any thread m
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections import Counter
 from collections.abc import Sequence
@@ -19,6 +20,7 @@ from .bodies import with_steady_boundary
 from .calls import JSON, ModelCall
 from .errors import RequestNotRecorded
 from .exchange import Exchange, Request
+from .judge_memory import RememberedJudges
 from .pricing import price_of, priced_when_asked
 from .recorded_answers import RecordedAnswers
 from .redaction import kinds_replaced, literal_in, redacted
@@ -76,6 +78,7 @@ class Recording:
         refusals: What was refused, in order, even where the application swallowed it.
         decode: How a model call is read from an exchange.
         price: What a model call cost; asked when somebody reads the money.
+        judges: What the judges of this test said so far.
     """
 
     def __init__(
@@ -113,6 +116,7 @@ class Recording:
         self._done: list[tuple[str, LiveCall | LogicalCall]] = []
         self._replaced: set[str] = set()
         self._lock = threading.Lock()
+        self.judges = RememberedJudges(read=functools.partial(wire.read, decode=decode), is_replay=mode == "replay")
 
     @property
     def calls(self) -> tuple[ModelCall, ...]:

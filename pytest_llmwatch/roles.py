@@ -20,10 +20,14 @@ JUDGE: Final = "judge"
 
 @dataclass(slots=True, eq=False)
 class Asking:
-    """Work in a role, and the exchanges that it made so far, tries of client libraries included."""
+    """Work in a role, and the exchanges that it made so far, tries of client libraries included.
+
+    A thread may keep the context of work that is over: what it does later is no part of it.
+    """
 
     role: str
     exchanges: list[Exchange] = field(default_factory=list)
+    is_over: bool = False
 
 
 _asking: ContextVar[Asking | None] = ContextVar("llmwatch_asking", default=None)
@@ -37,9 +41,11 @@ def asking(role: str) -> Iterator[Asking]:
     try:
         yield mine
     finally:
+        mine.is_over = True
         _asking.reset(token)
 
 
 def asking_now() -> Asking | None:
     """The role that the running code asks in; `None` for the test's own calls."""
-    return _asking.get()
+    mine = _asking.get()
+    return None if mine is None or mine.is_over else mine

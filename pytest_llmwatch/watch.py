@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from .calls import JSON, ModelCall
     from .exchange import Exchange, Request
+    from .expectations.judge_memories import JudgeMemory
     from .hosts import Route
     from .snapshot_notes import SnapshotNotes  # noqa: TC004 - nobody asks for the types of a Scope at run time
 
@@ -169,6 +170,11 @@ class Watch:
             command, shown = self.command(item), self.shown(path)
             problem, line, remedy = error.problem, error.line, error.remedy
             raise UnreadableCassette(shown, problem, line=line, remedy=remedy, command=command) from error
+
+    @property
+    def judges(self) -> JudgeMemory | None:
+        """The memory of the recording in force, for judges."""
+        return self._stack[-1].recording.judges if self._stack else None
 
     def begin_uncovered(self, test: str) -> None:
         """Guard a test that does not use us, where the setting asks for that."""

@@ -85,6 +85,8 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "reports": frozenset({"pytest", "_pytest"}),
         "demo": NOTHING,
         "recording": NOTHING,
+        "judge_memory": NOTHING,
+        "thread_contexts": NOTHING,
         "in_process": NOTHING,
         "guard": NOTHING,
         "turns": NOTHING,

@@ -1,4 +1,4 @@
-"""What an expectation is told about the run it is in: the default backend of a similarity, and a folder to keep things.
+"""What an expectation is told about the run it is in: the default of a similarity, a folder to keep things, the judges.
 
 One per process: a test compares texts in any thread, where no fixture and no configuration can be asked.
 """
@@ -10,13 +10,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from .judge_memories import JudgeMemory
+
+    Surroundings = tuple[str, Callable[[], Path | None], Callable[[], JudgeMemory | None]]
+
 _EMBEDDING = "embedding"
-_known: list[tuple[str, Callable[[], Path | None]]] = [(_EMBEDDING, lambda: None)]
+_known: list[Surroundings] = [(_EMBEDDING, lambda: None, lambda: None)]
 
 
-def enter(backend: str, folder: Callable[[], Path | None]) -> Callable[[], None]:
+def enter(
+    backend: str,
+    folder: Callable[[], Path | None],
+    judges: Callable[[], JudgeMemory | None] = lambda: None,
+) -> Callable[[], None]:
     """Make these the surroundings until the function that it returns is called."""
-    told = (backend, folder)
+    told = (backend, folder, judges)
     _known.append(told)
 
     def leave() -> None:
@@ -34,3 +42,8 @@ def default_backend() -> str:
 def kept_folder() -> Path | None:
     """Where embeddings outlive the run; `None` where nothing is to be kept."""
     return _known[-1][1]()
+
+
+def judge_memory() -> JudgeMemory | None:
+    """The memory of the test that is running, through which a judge is asked; `None` outside a test of ours."""
+    return _known[-1][2]()

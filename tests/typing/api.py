@@ -18,10 +18,12 @@ from pytest_llmwatch import (
     calls_in_order,
     containing,
     json_of,
+    judged_by,
     length,
     no_call_of,
     no_pii,
     not_,
+    rubric,
     valid_tool_calls,
     within_budget,
 )
@@ -61,3 +63,17 @@ stopped: type[BudgetExceeded] = BudgetExceeded
 
 def limits_of(error: OverBudget) -> tuple[str, ...]:
     return error.limits
+
+
+def score_of(text: str, criteria: str) -> tuple[float, str]:
+    return (0.9, "kind") if criteria in text else (0.1, "rude")
+
+
+async def is_kind(text: str, criteria: str) -> bool:
+    return criteria in text
+
+
+judged: Expectation = judged_by(score_of, "Polite?", at_least=0.8, samples=3)
+judged_async: Verdict = judged_by(is_kind, "Kind?").judge(text)
+polite: Expectation = rubric("Polite", model="gpt-5-mini", temperature=0)
+stricter: Expectation = judged_by(rubric("Polite", model="claude-haiku-4-5"), at_least=0.9)
