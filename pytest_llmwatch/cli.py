@@ -104,7 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     diff.set_defaults(run=_diff)
 
     lint = commands.add_parser(
-        "lint", help="secrets, unreadable files, cassettes that no test uses; collects the tests, runs none"
+        "lint",
+        help="secrets, unreadable, unused and outdated cassettes and snapshots; collects the tests, runs none",
     )
     lint.add_argument(
         "paths", nargs="*", metavar="PATH", help="a cassette or a folder; without one, every cassettes folder"
@@ -112,6 +113,9 @@ def _parser() -> argparse.ArgumentParser:
     lint.add_argument("--json", action="store_true", help="one JSON object a line for every finding")
     lint.add_argument(
         "--delete-orphans", action="store_true", help="delete the cassettes whose test is gone; asks first"
+    )
+    lint.add_argument(
+        "--at", type=_day, metavar="DAY", help="judge ages and models as of that day, such as 2027-02-01, not of today"
     )
     lint.add_argument("--yes", action="store_true", help="with --delete-orphans: do not ask")
     lint.set_defaults(run=_lint, parser=lint)
@@ -250,6 +254,8 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _lint(options: argparse.Namespace) -> int:
+    from datetime import UTC, datetime
+
     from .commands import lint
 
     if options.yes and not options.delete_orphans:
@@ -257,6 +263,7 @@ def _lint(options: argparse.Namespace) -> int:
     return lint.lint(
         options.paths,
         as_json=options.json,
+        now=options.at or datetime.now(UTC),
         delete="no" if not options.delete_orphans else "yes" if options.yes else "ask",
         stdin=sys.stdin,
         out=sys.stdout,

@@ -78,6 +78,7 @@ class Collected:
             "failed": self._failed,
             "secret_patterns": list(_secret_patterns(self._config)),
             "not_secrets": settings.setting_of("not_secrets", self._config, environ=os.environ, marker={}),
+            "max_age": str(settings.setting_of("max_age", self._config, environ=os.environ, marker={})),
             "unused": cache.get(CACHE_KEY, {}) if cache else {},
         }
         self._target.write_text(json.dumps(facts), encoding="ascii")

@@ -93,6 +93,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[GUARDED] = settings.guard_of(config)
         settings.model_swaps_of(config, mode=config.stash[MODE])
         settings.tool_failures_of(config)
+        settings.check_max_age(config)
         _tell_expectations(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error

@@ -92,6 +92,12 @@ SETTINGS: dict[str, Setting] = {
         default=[],
         help="JSON paths of request fields that change at every run (`messages[*].id`, `path ~ pattern`)",
     ),
+    "max_age": Setting(
+        environ="LLMWATCH_MAX_AGE",
+        ini="llm_max_age",
+        default="",
+        help="how old a recording may be before `pytest-llmwatch lint` complains, such as 90d or 12w",
+    ),
     "secret_patterns": Setting(
         ini="llm_secret_patterns",
         ini_type="linelist",
@@ -184,6 +190,19 @@ def tool_failures_of(config: pytest.Config) -> ToolFailures:
     if value not in TOOL_FAILURES:
         raise SettingError(f"{value!r} is no value for tool failures; use warn, fail or ignore (llm_tool_failures)")
     return value
+
+
+def check_max_age(config: pytest.Config) -> None:
+    """Refuse an age that is none.
+
+    Raises:
+        SettingError: so.
+    """
+    written = str(setting_of("max_age", config, environ=os.environ, marker={}))
+    if written:
+        from .max_age import max_age_in
+
+        max_age_in(written)
 
 
 def mode_of(config: pytest.Config) -> Mode:

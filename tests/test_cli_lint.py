@@ -62,8 +62,9 @@ def suite(project):
 
 
 def lint(project, *arguments, cwd=None, env=None, stdin=subprocess.DEVNULL):
+    # The models of the recordings are of a day on which they were in use.
     return subprocess.run(
-        [sys.executable, "-m", "pytest_llmwatch", "lint", *arguments],
+        [sys.executable, "-m", "pytest_llmwatch", "lint", "--at", "2026-01-01", *arguments],
         cwd=cwd or project.path,
         env=project.environment(env),
         stdin=stdin,

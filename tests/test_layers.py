@@ -64,6 +64,8 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "readings": NOTHING,
         "lifting": NOTHING,
         "tool_results": NOTHING,
+        "max_age": NOTHING,
+        "model_shutdowns": NOTHING,
         "budgets": NOTHING,
         "price_remedies": NOTHING,
         "costly_calls": NOTHING,

@@ -72,13 +72,19 @@ def is_in_cassettes(path: Path, below: Path) -> bool:
 
 def yaml_files_below(folder: Path) -> Iterator[Path]:
     """Every YAML file below a folder, without hidden folders, virtual environments and packages of others."""
+    for place, names in folders_below(folder):
+        yield from (Path(place, name) for name in sorted(names) if name.endswith(SUFFIXES) and name[0] != ".")
+
+
+def folders_below(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The folder and those below it with the names of their files, without hidden ones and those of others."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(
             name
             for name in folders
             if not SKIPPED_FOLDERS.fullmatch(name) and not Path(place, name, "pyvenv.cfg").exists()
         )
-        yield from (Path(place, name) for name in sorted(names) if name.endswith(SUFFIXES) and name[0] != ".")
+        yield place, names
 
 
 def is_in_layout_or_cassette(path: Path) -> bool:

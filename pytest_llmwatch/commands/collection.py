@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch.collected import COLLECT_TO
+from pytest_llmwatch.max_age import max_age_in
 from pytest_llmwatch.unused import Unused
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class Collection:
         fixtures: The names of all fixtures; `None` where they are not known.
         secret_patterns: What the project calls a secret beside the known ones.
         not_secrets: What it says is none.
+        max_age: How old a recording may be; `None` for any age.
         unused: By path from the root, what the last replay left over.
         problem: Why the collection is not whole, a text for the user; nobody is called an orphan then.
     """
@@ -42,6 +45,7 @@ class Collection:
     fixtures: frozenset[str] | None = None
     secret_patterns: tuple[str, ...] = ()
     not_secrets: tuple[str, ...] = ()
+    max_age: timedelta | None = None
     unused: dict[str, Unused] = field(default_factory=dict)
     problem: str | None = None
 
@@ -76,6 +80,7 @@ def collect(paths: Iterable[Path]) -> Collection:
         fixtures=None if facts["fixtures"] is None else frozenset(facts["fixtures"]),
         secret_patterns=tuple(facts["secret_patterns"]),
         not_secrets=tuple(facts["not_secrets"]),
+        max_age=max_age_in(facts["max_age"]),
         unused=facts["unused"],
         problem=f"these could not be collected: {failed}\n{said}" if failed else None,
     )

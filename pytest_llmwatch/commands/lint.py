@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import json
 import os
-import re
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -31,10 +29,15 @@ from .cassette_files import (
     yaml_files_below,
 )
 from .collection import collect
+from .findings import Found
+from .orphans import orphaned
+from .snapshot_files_found import found_in_snapshots, snapshot_files_at, snapshot_files_of_project
+from .staleness import ending_models, too_old
 from .third_parties import decoder, installed_formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
 
     from pytest_llmwatch.calls import ModelCall
     from pytest_llmwatch.cassette import Cassette
@@ -42,29 +45,8 @@ if TYPE_CHECKING:
 
     from .collection import Collection
 
-Kind = Literal[
-    "secret", "unreadable", "orphan", "misplaced", "unused", "old format", "pending", "candidate", "stale reading"
-]
 Delete = Literal["no", "ask", "yes"]
-NOTES: frozenset[Kind] = frozenset({"old format", "pending", "candidate", "stale reading"})
 NOT_READ = frozenset({"cost_usd"})  # of the day of the recording
-FIXTURE_NAME = re.compile(r"(?:.*\.)?fixture-.+")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """Something about a cassette; `advice` is what to do. A note does not fail the command."""
-
-    file: str
-    line: int | None = None
-    kind: Kind
-    message: str
-    advice: str
-
-    @property
-    def is_note(self) -> bool:
-        """Whether it may stay as it is."""
-        return self.kind in NOTES
 
 
 def lint(
@@ -72,34 +54,34 @@ def lint(
     *,
     as_json: bool,
     delete: Delete,
+    now: datetime,
     stdin: TextIO,
     out: TextIO,
     warn: Callable[[str], None],
 ) -> int:
-    """Print what is found: 0 for nothing, 1 for a finding, 2 where the question itself makes no sense."""
+    """Print what is found at that time: 0 for nothing, 1 for a finding, 2 where the question itself makes no sense."""
     for argument in arguments:
         if not os.path.lexists(argument):
             warn(f"{argument}: there is no such file or folder")
             return 2
     collection = collect([Path(argument) for argument in arguments])
-    files = [file for argument in arguments for file in _files_at(argument)] or (
-        [] if arguments else list(_files_of_project(collection.root))
-    )
-    if not files:
+    files, snapshots = _files(arguments, collection.root)
+    if not files and not snapshots:
         where = ", ".join(arguments) or f"{FOLDER} folders below {collection.root}"
         warn(f"there is no cassette in {where}")
     if collection.problem is not None:
         warn(f"nothing is said about orphans, because {collection.problem}")
     try:
         decode = decoder(installed_formats(warn))
-        found = [one for file in files for one in _found_in(file, collection, decode)]
+        found = [one for file in files for one in _found_in(file, collection, decode, now)]
+        found += [one for file in snapshots for one in found_in_snapshots(file, collection)]
     except SettingError as error:
         warn(str(error))
         return 2
-    _print(found, len(files), out, as_json=as_json)
+    _print(found, files=len(files), snapshots=len(snapshots), out=out, as_json=as_json)
     if delete == "no" and not as_json and any(one.kind == "orphan" for one in found):
         out.write(f"To delete all orphans: {shlex.join(['pytest-llmwatch', 'lint', *arguments, '--delete-orphans'])}\n")
-    if collection.problem is not None or (arguments and not files):
+    if collection.problem is not None or (arguments and not files and not snapshots):
         return 2
     orphans = [one.file for one in found if one.kind == "orphan"]
     if delete == "no" or not orphans:
@@ -109,6 +91,15 @@ def lint(
         return 2
     deleted = _delete(orphans, delete, stdin, warn)
     return int(any(not one.is_note and one.file not in deleted for one in found))
+
+
+def _files(arguments: Sequence[str], root: Path) -> tuple[list[CassetteFile], list[CassetteFile]]:
+    """The cassettes and the files of snapshots to look at: those that were asked for, else those of the project."""
+    if not arguments:
+        return list(_files_of_project(root)), list(snapshot_files_of_project(root))
+    snapshots = [file for argument in arguments for file in snapshot_files_at(argument)]
+    named = {file.name for file in snapshots if file.asked}
+    return [file for one in arguments if one not in named for file in _files_at(one)], snapshots
 
 
 def _files_at(argument: str) -> list[CassetteFile]:
@@ -125,7 +116,9 @@ def _files_of_project(root: Path) -> Iterator[CassetteFile]:
             yield CassetteFile(name=os.path.relpath(each), path=each, asked=False)
 
 
-def _found_in(file: CassetteFile, collection: Collection, decode: Callable[[Exchange], ModelCall]) -> Iterator[Found]:
+def _found_in(
+    file: CassetteFile, collection: Collection, decode: Callable[[Exchange], ModelCall], now: datetime
+) -> Iterator[Found]:
     try:
         text = text_of(file)
     except UnreadableCassette as error:
@@ -165,13 +158,16 @@ def _found_in(file: CassetteFile, collection: Collection, decode: Callable[[Exch
             message="written by vcrpy; it replays as it is and may stay",
             advice="recording the test again with --llm-record writes the readable format",
         )
-    reason = _orphaned(file.path, cassette, collection) if collection.problem is None else None
+    reason = orphaned(file.path, cassette, collection) if collection.problem is None else None
     if reason is not None:
         yield Found(file=file.name, kind="orphan", message=reason, advice="delete it")
         return
     if cassette.version > 0:
         yield from _misplaced(file, cassette)
         yield from _stale(file, text, cassette, decode)
+    if collection.max_age is not None:
+        yield from too_old(file.name, cassette, max_age=collection.max_age, now=now)
+    yield from ending_models(file.name, cassette, decode, now=now)
     yield from _unused(file, text, cassette, collection)
 
 
@@ -233,40 +229,6 @@ def _secrets(file: CassetteFile, text: str, collection: Collection) -> Iterator[
         )
 
 
-def _orphaned(path: Path, cassette: Cassette, collection: Collection) -> str | None:
-    """Why nobody uses a cassette any more; `None` where somebody does, or where that cannot be known."""
-    real = path.resolve()
-    if not is_in_layout(real) or real in collection.cassettes:
-        return None
-    folder, module = real.parent.parent.parent, real.parent.name
-    sources = [each for each in folder.glob(f"{glob.escape(module)}.*") if each.is_file()]
-    is_ours = cassette.version > 0
-    if is_ours and FIXTURE_NAME.fullmatch(real.stem):
-        return _orphaned_by_fixture(cassette, folder, sources, collection)
-    if not sources:
-        # What vcrpy reads may be named by any code; only in our own layout does the folder name the module.
-        return f"its test module is gone: {os.path.relpath(folder / f'{module}.py')}" if is_ours else None
-    if collection.modules.isdisjoint(sources):
-        return None
-    if not is_ours and any(real.stem in _source(each) for each in sources):
-        return None
-    place, colons, names = cassette_paths.without_folder(cassette.test or real.stem).partition("::")
-    return f"its test is gone: {os.path.relpath(folder / place) if colons else place}{colons}{names}"
-
-
-def _orphaned_by_fixture(cassette: Cassette, folder: Path, sources: list[Path], collection: Collection) -> str | None:
-    name = (cassette.test or "").rpartition("::")[2]
-    is_known = not name or collection.fixtures is None or name in collection.fixtures
-    was_read = not sources or not collection.modules.isdisjoint(sources)
-    if [each.name for each in sources] == ["conftest.py"]:
-        was_read = any(each.is_relative_to(folder) for each in collection.modules)
-    return None if is_known or not was_read else f"its fixture is gone: {name}"
-
-
-def _source(path: Path) -> str:
-    return path.read_bytes().decode("utf-8", "replace")
-
-
 def _unused(file: CassetteFile, text: str, cassette: Cassette, collection: Collection) -> Iterator[Found]:
     real = file.path.resolve()
     key = str(real.relative_to(collection.root)) if real.is_relative_to(collection.root) else str(real)
@@ -285,7 +247,7 @@ def _unused(file: CassetteFile, text: str, cassette: Cassette, collection: Colle
         )
 
 
-def _print(found: list[Found], files: int, out: TextIO, *, as_json: bool) -> None:
+def _print(found: list[Found], *, files: int, snapshots: int, out: TextIO, as_json: bool) -> None:
     for one in found:
         if as_json:
             out.write(json.dumps({**asdict(one), "level": "note" if one.is_note else "finding"}) + "\n")
@@ -296,7 +258,8 @@ def _print(found: list[Found], files: int, out: TextIO, *, as_json: bool) -> Non
     if not as_json:
         notes = sum(one.is_note for one in found)
         counts = [_count(len(found) - notes, "finding"), *([_count(notes, "note")] if notes else [])]
-        out.write(f"{_count(files, 'cassette')} read: {', '.join(counts)}\n")
+        read = [_count(files, "cassette"), *([_count(snapshots, "file of snapshots")] if snapshots else [])]
+        out.write(f"{' and '.join(read)} read: {', '.join(counts)}\n")
     out.flush()
 
 
@@ -324,4 +287,5 @@ def _delete(orphans: list[str], delete: Delete, stdin: TextIO, warn: Callable[[s
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun if number == 1 else noun + 's'}"
+    plural = noun.replace("file ", "files ") if " " in noun else noun + "s"
+    return f"{number} {noun if number == 1 else plural}"
