@@ -34,6 +34,8 @@ def plain_values(mention: Mention) -> set[object]:
         return {
             float(part) for value in mention.values if isinstance(value, tuple) for part in value if part is not None
         }
+    if mention.kind == "weekday":
+        return set()
     if mention.kind == "time":
         return {float(value[1] // 60) for value in mention.values if isinstance(value, tuple)}
     if mention.kind == "version":
@@ -124,6 +126,8 @@ def _kind_of(before: Mention | None, after: Mention | None) -> Kind:
     kinds = {side.kind for side in sides}
     if before is not None and after is not None and _is_other_unit(before, after):
         return "unit"
+    if "weekday" in kinds:
+        return "date"
     for kind in ("date", "time", "version"):
         if kind in kinds:
             return kind

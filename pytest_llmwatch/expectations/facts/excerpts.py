@@ -22,7 +22,7 @@ def exchanged(pair: Pair, span: Span) -> tuple[str | None, str | None]:
     a, b, c, d = span
     shown: list[str | None] = []
     for text, words, start, end in ((pair.before, pair.words[0], a, b), (pair.after, pair.words[1], c, d)):
-        if start < end:
+        if any(word.group()[0].isalnum() for word in words[start:end]):
             more = int((a < b and c < d) == pair.is_japanese)
             shown.append(with_word_before(text, words[start].start(), words[end - 1].end(), more))
         else:

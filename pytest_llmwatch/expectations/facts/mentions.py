@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-MentionKind = Literal["number", "version", "date", "time", "negation", "name", "identifier"]
+MentionKind = Literal["number", "version", "date", "weekday", "time", "negation", "name", "identifier"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

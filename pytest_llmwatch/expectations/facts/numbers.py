@@ -49,6 +49,8 @@ _ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治
 _MONTHS_WRITTEN = "january|jan february|feb march|mar april|apr may june|jun july|jul august|aug september|sept|sep"
 _MONTHS_WRITTEN += " october|oct november|nov december|dec"
 _MONTHS = {name: number for number, names in enumerate(_MONTHS_WRITTEN.split(), 1) for name in names.split("|")}
+_DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun", *"月火水木金土日"]
+_WEEKDAY = re.compile(r"\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day(?=s?\b)|[月火水木金土日]曜日?")
 _LONGEST = 40
 
 _MONTH = r"(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
@@ -104,7 +106,17 @@ def number_mentions(text: str) -> list[Mention]:
     """Dates, times of day, versions and numbers of a text in NFKC; what is part of a date is no number of its own."""
     found: list[Mention] = []
     taken = bytearray(len(text))
-    for find in (_dates, _english_dates, _times, _versions, _numbers, _kanji_numbers, _number_words, _nothing):
+    for find in (
+        _dates,
+        _english_dates,
+        _weekdays,
+        _times,
+        _versions,
+        _numbers,
+        _kanji_numbers,
+        _number_words,
+        _nothing,
+    ):
         for mention in find(text):
             end = mention.start + len(mention.text)
             if not any(taken[mention.start : end]):
@@ -138,6 +150,14 @@ def _english_dates(text: str) -> Iterator[Mention]:
 def _date(text: str, start: int, year: object, month: object, day: object) -> Mention:
     numbers = tuple(None if each is None else int(str(each)) for each in (year, month, day))
     return Mention(kind="date", text=text, start=start, values=frozenset([numbers]), dimension="date")
+
+
+def _weekdays(text: str) -> Iterator[Mention]:
+    for match in _WEEKDAY.finditer(text):
+        day = _DAYS.index(match.group()[: 3 if match.group().isascii() else 1].lower()) % 7
+        yield Mention(
+            kind="weekday", text=match.group(), start=match.start(), values=frozenset([day]), dimension="date"
+        )
 
 
 def _times(text: str) -> Iterator[Mention]:

@@ -43,8 +43,8 @@ def _pairs(language: str) -> Iterator[tuple[lexicon.Pair, Opposition]]:
         yield pair, "opposite"
     for pair in lexicon.opposed(f"modality.{language}"):
         yield pair, "modality"
-    for pair in lexicon.exclusive(f"calendar.{language}"):
-        yield pair, "date"
+    if language == "en":
+        yield from ((pair, "date") for pair in lexicon.exclusive("calendar.en"))
 
 
 @cache

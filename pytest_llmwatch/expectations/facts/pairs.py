@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from pytest_llmwatch.drift.words import changed_spans
 
 from .changes import ChangedFact
+from .clauses import is_one_clause, partners
 from .numbers import number_mentions
 from .polarity import is_japanese
-from .sentences import partners
 
 if TYPE_CHECKING:
     from pytest_llmwatch.drift.words import Span
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _NEAR = 0.85
 _NEAR_LENGTH = 80
 _SHORT_LENGTH = 90
-# Below this share two longer texts are told freely: only sentences that belong together can contradict.
+# Below this share two texts are told freely: only clauses that speak of the same can contradict.
 _FREE = 0.5
 _WORD = re.compile(
     r"[A-Za-zÀ-ɏ](?:[\wÀ-ɏ'’&+-]|\.(?=\w))*|[-−]?[$¥€£]?\d(?:\d|[.,](?=\d))*%?|[ァ-ヴー]+|[一-龥々]|[ぁ-ん]"
@@ -92,8 +92,9 @@ class Pair:
 
     @cached_property
     def comparable(self) -> tuple[Pair, ...]:
-        """What can be held against one another: the whole texts, or, where they are told freely, some sentences."""
-        if self.is_short or self.likeness >= _FREE:
+        """What can be held against one another: the whole texts, or, where they are told freely, some clauses."""
+        is_simple = self.is_short and is_one_clause(self.before) and is_one_clause(self.after)
+        if is_simple or self.likeness >= _FREE:
             return (self,)
         return tuple(
             Pair(
