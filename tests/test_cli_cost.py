@@ -1,6 +1,7 @@
 """`pytest-llmwatch cost`: what recordings cost together, and how to price what has no price yet."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -82,6 +83,19 @@ def test_money_and_tokens_are_summed_by_test_model_and_provider(write, capsys):
     total = found["total", "total"]
     assert (total["input_tokens"], total["output_tokens"]) == (2001, 402)
     assert (total["cache_read_input_tokens"], total["unpriced"]) == (None, 0)
+
+
+def test_judges_are_summed_by_themselves(write, capsys):
+    write("test_a.py::test_one", asked("gpt-5-mini"), replace(asked("gpt-5"), role="judge"), prices=Decimal("0.25"))
+
+    found = sums(capsys)
+    assert main(["cost"]) == 0
+
+    assert found["test", "test_a.py::test_one"]["cost_usd"] == 0.25
+    assert found["test", "test_a.py::test_one (judge)"]["cost_usd"] == 0.25
+    assert (found["role", "judge"]["calls"], found["role", "judge"]["cost_usd"]) == (1, 0.25)
+    assert found["total", "total"]["cost_usd"] == 0.5
+    assert "\nJudges, of it: $0.2500 for 1 call\n" in capsys.readouterr().out
 
 
 def test_without_a_path_every_cassettes_folder_below_the_rootdir_is_read(write, tmp_path, monkeypatch, capsys):

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def test_every_exchange_is_one_json_line_with_all_its_fields(write, capsys):
     assert second == {
         "file": name,
         "index": 1,
+        "role": None,
         "attempt": 2,
         "operation_name": "chat",
         "provider_name": "openai",
@@ -103,6 +105,17 @@ def test_every_exchange_is_one_json_line_with_all_its_fields(write, capsys):
     }
     assert (first["index"], first["attempt"], first["error_type"]) == (0, 1, "rate_limit_error")
     assert first["usage"]["input_tokens"] is None
+
+
+def test_the_call_of_a_judge_is_marked(write, capsys):
+    name = write("cassettes/test_bot/test_one.yaml", asked(), replace(asked(), role="judge"))
+
+    assert main(["show", name]) == main(["show", name, "--json"]) == 0
+
+    out = capsys.readouterr().out
+    assert f"{name}  call 1 of 2\n" in out
+    assert f"{name}  call 2 of 2 (judge)\n" in out
+    assert '"index": 1, "role": "judge", ' in out
 
 
 def test_a_folder_stands_for_all_cassettes_below_it_and_for_no_other_yaml(write, tmp_path, capsys):

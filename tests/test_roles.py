@@ -1,12 +1,14 @@
 """Calls of judges in a recording and in its cassette: kept, served, and left out of what the test itself did."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from pytest_llmwatch.cassette import Cassette, dump, parse
 from pytest_llmwatch.errors import RequestNotRecorded, UnreadableCassette
 from pytest_llmwatch.exchange import Exchange, Request, Response
+from pytest_llmwatch.recorder import Switchboard
 from pytest_llmwatch.recording import LiveCall, Recording
 from pytest_llmwatch.reports.miss_page import miss_page
 from pytest_llmwatch.roles import JUDGE, asking, asking_now
@@ -146,3 +148,13 @@ def test_a_miss_says_that_it_is_the_judges_call_and_looks_among_those_of_judges(
     assert f"\nJudge's call: POST {URI.removeprefix('https://')}  gpt-5-mini\n" in page
     assert "Closest recording, 1 of 1 in x.yaml" in page
     assert "short" in page
+
+
+def test_a_judge_keeps_its_model_where_the_test_is_given_another():
+    board = Switchboard()
+    board.recording, board.route_of = recording(mode="record"), lambda _request: "watch"
+    board.swap = lambda asked, _recording: replace(asked, body=asked.body.replace(b"gpt-5-mini", b"gpt-5"))
+
+    assert b'"gpt-5"' in board.swapped(request("Refund?")).body
+    with asking(JUDGE):
+        assert b'"gpt-5-mini"' in board.swapped(request("Polite?")).body

@@ -15,6 +15,7 @@ from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.price_remedies import remedy_of
 from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.request_key import request_key
+from pytest_llmwatch.roles import JUDGE
 from pytest_llmwatch.spend import dollars, spend_of
 
 from .cassette_files import files_at, files_of_project, read, said_of
@@ -39,19 +40,20 @@ UNKNOWN_MODEL, UNKNOWN_PROVIDER = "(no model named)", "(unknown provider)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """A call with its price, and the test it belongs to."""
+    """A call with its price, and the test it belongs to; `role` is `judge` for the call of a judge."""
 
     test: str
     file: str
     number: int
     call: ModelCall
     at: datetime | None
+    role: str | None = None
 
     def name(self, by: By) -> str:
         """What it is added up under."""
         call = self.call
         if by == "test":
-            return self.test
+            return f"{self.test} ({self.role})" if self.role else self.test
         if by == "provider":
             return call.provider_name or UNKNOWN_PROVIDER
         model = call.response_model or call.request_model or UNKNOWN_MODEL
@@ -122,7 +124,8 @@ def _recorded_in(
     for number, (_key, one) in enumerate(calls, 1):
         call = replace(wire.read(one.outcome, decode), attempts=attempts_of(one))
         call = with_price(call, price(call, one.outcome))
-        found.append(Recorded(test=test, file=file.name, number=number, call=call, at=one.outcome.at))
+        at, role = one.outcome.at, one.outcome.role
+        found.append(Recorded(test=test, file=file.name, number=number, call=call, at=at, role=role))
     return found
 
 
@@ -172,6 +175,8 @@ def _json_lines(recorded: list[Recorded]) -> Iterator[str]:
         where = [{"test": one.test, "file": one.file, "call": one.number} for one in each.calls]
         facts = {"model": each.model, "reason": each.reason, "advice": each.advice, "llm_prices": each.line}
         yield json.dumps({"by": "unpriced", **facts, "calls": where})
+    if judging := _judging(recorded):
+        yield json.dumps({"by": "role", "name": JUDGE, **_facts(judging)})
     yield json.dumps({"by": "total", "name": "total", **_facts(recorded)})
 
 
@@ -201,6 +206,8 @@ def _page(recorded: list[Recorded], files: int, day: str | None) -> Iterator[str
     total = _cells(recorded)[-1]
     prices = f"prices of {day}" if day else "prices of the days of the recordings"
     yield f"Total: {total} for {_counted(spend.calls, 'call')} in {_counted(files, 'cassette')}, {prices}"
+    if judging := _judging(recorded):
+        yield f"Judges, of it: {_cells(judging)[-1]} for {_counted(len(judging), 'call')}"
     if spend.retries:
         seconds = "in a time that is not recorded" if spend.wasted is None else f"in {spend.wasted:.1f} s"
         yield f"Wasted: {_counted(spend.retries, 'failed try', 'failed tries')} {seconds}"
@@ -216,6 +223,10 @@ def _page(recorded: list[Recorded], files: int, day: str | None) -> Iterator[str
         yield f"    {each.advice}{':' if each.line else ''}"
         if each.line:
             yield f"        {visible(each.line)}"
+
+
+def _judging(recorded: list[Recorded]) -> list[Recorded]:
+    return [one for one in recorded if one.role == JUDGE]
 
 
 def _cells(calls: list[Recorded]) -> tuple[str, ...]:

@@ -90,6 +90,7 @@ def _facts(file: CassetteFile, index: int, exchange: Exchange, call: ModelCall) 
     return {
         "file": file.name,
         "index": index,
+        "role": exchange.role,
         "attempt": retry_number(exchange.request) + 1,
         "operation_name": call.operation_name,
         "provider_name": call.provider_name,

@@ -14,6 +14,7 @@ from pytest_llmwatch.bodies import header_free, opened
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.hosts import is_metadata_service, is_token_endpoint
 from pytest_llmwatch.recording import LiveCall, Recording
+from pytest_llmwatch.roles import asking_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,12 +81,12 @@ class Switchboard(Cassette):  # type: ignore[misc]  # vcrpy has no types
         self.swap: Callable[[Request, Recording], Request] | None = None
 
     def swapped(self, request: Request) -> Request:
-        """The request as it is to be sent: the same one, or one that asks another model.
+        """The request as it is to be sent: the same one, or one that asks another model. A judge keeps its own.
 
         Raises:
             ModelNotSwapped: it ought to ask another model and cannot.
         """
-        if self.swap is None or self.recording is None or self.route_of(request) != "watch":
+        if self.swap is None or self.recording is None or self.route_of(request) != "watch" or asking_now():
             return request
         return self.swap(request, self.recording)
 

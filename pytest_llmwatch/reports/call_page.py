@@ -54,7 +54,8 @@ class _Row:
 def lines_of(page: CallPage, *, width: int = 100, colour: bool = False, folded: bool = True) -> Iterator[str]:
     """The page's lines in `width` columns, safe to print; a long text is folded unless the caller wants all of it."""
     place = page.place
-    yield _painted(f"{visible(place.file)}  call {place.number} of {place.of}", BOLD, colour)
+    role = f" ({visible(page.exchange.role)})" if page.exchange.role else ""
+    yield _painted(f"{visible(place.file)}  call {place.number} of {place.of}{role}", BOLD, colour)
     yield from _table([_Row(label="call", text=_headline(page))], width, colour, folded)
     questions = (
         ("What did we send?", _sent(page)),
