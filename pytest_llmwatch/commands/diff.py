@@ -101,7 +101,14 @@ def run_changes(
         _check_paths(repository, base, here, paths)
     reader = Reader(decode=decode, price=price, shown=shown_from(repository.root.resolve(), here.resolve()))
     tests = tuple(test_changes(found, reader))
-    return RunChanges(base=base.name, tests=tests, unchanged=len(found.unchanged), spend=sums_of(reader), day=day)
+    return RunChanges(
+        base=base.name,
+        tests=tests,
+        unchanged=len(found.unchanged),
+        unreadable=tuple(reader.unreadable),
+        spend=sums_of(reader),
+        day=day,
+    )
 
 
 def _revision_and_paths(repository: Repository, here: Path, asked: Asked) -> tuple[Revision | None, Sequence[str]]:
@@ -194,6 +201,7 @@ def _json_lines(run: RunChanges, failures: Sequence[str]) -> Iterator[str]:
         "base": run.base,
         "tests": len(run.tests),
         "unchanged": run.unchanged,
+        "unreadable": list(run.unreadable),
         "day": run.day,
         "before": run.spend.before.to_json(),
         "after": run.spend.after.to_json(),

@@ -17,14 +17,13 @@ from pytest_llmwatch.drift.attribution import Attribution, attribution, not_comp
 from pytest_llmwatch.drift.changes import SpendChange, totals_of
 from pytest_llmwatch.drift.run_changes import SnapshotChange, Status, TestChange
 from pytest_llmwatch.drift.verdicts import Comparison, Tolerance, compare_texts, compare_values
-from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
+from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette, UnreadableSnapshot
 from pytest_llmwatch.exchange import Exchange
 from pytest_llmwatch.own_prices import Price
 from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.recording_key import recording_key
 from pytest_llmwatch.request_key import request_key
 
-from .cassette_files import said_of
 from .diff_files import SNAPSHOT, Difference, Side, with_moves
 
 if TYPE_CHECKING:
@@ -45,6 +44,9 @@ class Reader:
         decode: How a call is read from an exchange.
         price: What a call costs, at the prices of one day.
         shown: How a user would type a path from the root.
+        before: All calls that the recordings had.
+        after: All calls that they have.
+        unreadable: What is wrong with recordings that nobody has touched.
     """
 
     decode: Callable[[Exchange], ModelCall]
@@ -52,6 +54,7 @@ class Reader:
     shown: Callable[[str], str]
     before: list[ModelCall] = field(default_factory=list)
     after: list[ModelCall] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
     _read: dict[int, Cassette | LLMWatchError] = field(default_factory=dict)
 
     def cassette(self, path: str, text: str | LLMWatchError) -> Cassette | LLMWatchError:
@@ -106,10 +109,12 @@ def test_changes(differences: Differences, reader: Reader) -> list[TestChange]:
     changes = [_test_change(one, reader) for one in found]
     for path, text in differences.unchanged.items():
         cassette = reader.cassette(path, text)
-        if isinstance(cassette, cassettes.Cassette):
-            calls = reader.calls(cassette)
-            reader.before += calls
-            reader.after += calls
+        if isinstance(cassette, LLMWatchError):
+            reader.unreadable.append(problem_of(cassette))
+            continue
+        calls = reader.calls(cassette)
+        reader.before += calls
+        reader.after += calls
     return sorted(changes, key=lambda one: one.rank, reverse=True)
 
 
@@ -168,6 +173,8 @@ def _attribution(
 ) -> Attribution | None:
     """Of the recordings, which both sides have or one of them; the sums of the reader grow by them."""
     sides = difference.before, difference.after
+    if not {side.cassette for side in sides} & difference.changed:
+        return None
     read = [None if one.cassette is None else reader.cassette(one.cassette, one.texts[one.cassette]) for one in sides]
     calls = [reader.calls(one) if isinstance(one, cassettes.Cassette) else [] for one in read]
     reader.before += calls[0]
@@ -176,17 +183,17 @@ def _attribution(
     if broken:
         side = "" if isinstance(read[1], LLMWatchError) else "as it was before, "
         return not_comparable(side + problem_of(broken[-1]))
-    is_touched = {difference.before.cassette, difference.after.cassette} & difference.changed
-    if not is_touched:
-        return None
     sdks = [_sdks(one) if isinstance(one, cassettes.Cassette) else None for one in read]
     tolerance = _tolerance(snapshots[1]) or _tolerance(snapshots[0])
     return attribution(calls[0], calls[1], tolerance=tolerance, sdks_before=sdks[0], sdks_after=sdks[1])
 
 
 def problem_of(error: LLMWatchError) -> str:
-    """What is wrong with a file, on one line, without advice."""
-    return said_of(error).split("\n")[0] if isinstance(error, UnreadableCassette) else str(error).split("\n")[0]
+    """Which file, which line, and what is wrong there; without advice."""
+    if not isinstance(error, UnreadableCassette | UnreadableSnapshot):
+        return str(error).split("\n")[0]
+    place = f"{error.path}, line {error.line}" if error.line else error.path
+    return f"{place}: {error.problem}"
 
 
 def _sdks(cassette: Cassette) -> dict[str, str] | None:

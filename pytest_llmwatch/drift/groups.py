@@ -42,7 +42,8 @@ class Group:
         cause = ", ".join(cause_text(change) for change in self.causes[:2])
         after = f"{all_} after {cause}" if cause else f"{all_} though nothing that was sent changed"
         more = f" and {len(self.causes) - 2} more changes" if len(self.causes) > 2 else ""
-        broken = "" if not self.broken else f"; {self.broken} of them broken" if count > 1 else "; it is broken"
+        many = "all" if self.broken == count else str(self.broken)
+        broken = "" if not self.broken else f"; {many} of them broken" if count > 1 else "; it is broken"
         return f"{answers} changed{after}{more}{broken}"
 
 

@@ -165,6 +165,9 @@ def total_lines(run: RunChanges) -> Iterator[str]:
         ("cost", _cost(before), _cost(after)),
     ]
     widths = [max(len(row[place]) for row in rows) for place in range(3)]
+    if run.unreadable:
+        left_out = f" (and {len(run.unreadable) - 1} more)" if len(run.unreadable) > 1 else ""
+        yield f"In no sum, for it cannot be read: {visible(run.unreadable[0])}{left_out}"
     yield f"All recordings, at the prices of {run.day}:"
     for name, old, new in rows:
         note = _change_note(run.spend) if name == "cost" else ""
@@ -185,9 +188,14 @@ def _cost(totals: Totals) -> str:
 
 
 def is_only_rewritten(test: TestChange) -> bool:
-    """Whether a recording was made again, and nothing in it is another."""
-    is_same = test.attribution is None or test.attribution.is_same
+    """Whether a recording was made again, and nothing in it is another, save how long it took."""
+    found = test.attribution
+    is_same = found is None or (found.is_same and _uses(found.spend.before) == _uses(found.spend.after))
     return is_same and not test.snapshots and test.former is None
+
+
+def _uses(totals: Totals) -> tuple[object, ...]:
+    return totals.calls, totals.retries, totals.input_tokens, totals.output_tokens, totals.cost
 
 
 def is_only_moved(test: TestChange) -> bool:
