@@ -12,6 +12,7 @@ from pytest_llmwatch.calls import Message, ModelCall, TextPart
 from pytest_llmwatch.drift.attribution import attribution
 from pytest_llmwatch.drift.groups import grouped
 from pytest_llmwatch.drift.verdicts import Tolerance
+from pytest_llmwatch.reports.attribution_page import wrapped
 
 
 def message(role, text):
@@ -251,3 +252,27 @@ def test_a_run_is_grouped_by_what_the_answers_have_in_common():
     assert grouped([attribution(before, worded)] * 2)[0].sentence == (
         "2 answers changed, all after the model served moved from x-2025-08 to x-2026-01"
     )
+
+
+def test_the_facts_of_an_answer_are_told_in_one_breath():
+    attributed = attribution(
+        [asked("?", answer="Return it within 14 days, minus a 10% fee, for $5.")],
+        [asked("?", answer="Return it, minus a 20% fee, for $6.")],
+    )
+
+    assert "the answer says" in attributed.sentence
+    assert attributed.sentence.count("the answer") == 1
+    assert " and lost 14 days; " in attributed.sentence
+
+
+@pytest.mark.parametrize(
+    "text, width, lines",
+    [
+        ("the model served moved to gpt-5-mini-2025-08-07", 40, ["the model served moved to", "gpt-5-mini-2025-08-07"]),
+        ("返品は14日以内です。手数料は無料です。", 20, ["返品は14日以内です。", "手数料は無料です。"]),
+        ("a" * 50, 40, ["a" * 50]),
+        ("", 40, []),
+    ],
+)
+def test_lines_are_broken_at_spaces_and_between_japanese_letters(text, width, lines):
+    assert wrapped(text, width) == lines

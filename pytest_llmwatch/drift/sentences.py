@@ -106,6 +106,15 @@ def value_text(value: JSON | Missing) -> str:
     return shortened(visible_json(value), _WIDTH, str)
 
 
+def _facts_text(facts: list[Change]) -> str:
+    """`says 20% instead of 10% and lost 14 days`."""
+    said = [effect_text(change).removeprefix("the answer ") for change in facts[:_MOST_SAID]]
+    if len(facts) > _MOST_SAID:
+        hidden = len(facts) - _MOST_SAID
+        return f"{', '.join(said)} and {hidden} more {'fact' if hidden == 1 else 'facts'}"
+    return " and ".join([", ".join(said[:-1]), said[-1]] if len(said) > 1 else said)
+
+
 def words_text(value: JSON | Missing) -> str:
     """Words of an answer, in a sentence, as they stand there."""
     return shortened(value, _WIDTH) if isinstance(value, str) else value_text(value)
@@ -144,7 +153,8 @@ def _effects(attribution: Attribution) -> Iterator[str]:
     finished = [change for change in attribution.effects if change.kind == "finish reason"]
     yield from (effect_text(change) for change in others if change.is_harmful)
     yield from (effect_text(change) for change in finished)
-    yield from (effect_text(change) for change in facts)
+    if facts:
+        yield f"the answer {_facts_text(facts)}"
     yield from (effect_text(change) for change in others if not change.is_harmful)
     if not facts and any(change.kind == "wording" for change in attribution.effects) and not others:
         yield "the answer is worded otherwise"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from pytest_llmwatch.drift.attribution import Attribution
     from pytest_llmwatch.drift.changes import SpendChange
 
+# White space, a Japanese letter with the marks that no line begins with, a word with all its hyphens.
+_JAPANESE = r"\u3000-\u30ff\u3400-\u9fff\uff01-\uff60"
+_WRAPPED = re.compile(
+    rf"\s+|[{_JAPANESE}][、。，．・」』）】！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ]*|[^\s{_JAPANESE}]+"
+)
 _MOST_CHANGES = 12
 _MOST_LINES = 6
 _MOST_FIELDS = 6
@@ -205,14 +211,20 @@ def _seconds(latency: float | None) -> str:
 
 
 def wrapped(text: str, width: int, *, indent: str = "") -> list[str]:
-    """A visible text in lines of that many columns, broken between words, Japanese where its script changes."""
+    """A visible text in lines of that many columns, broken at spaces, and between the letters of Japanese."""
     lines, line = [], ""
-    for word in segments(text):
-        if line.strip() and columns(line + word) > width:
+    pieces = (piece for word in _WRAPPED.findall(text) for piece in _fitting(word, width - columns(indent)))
+    for word in pieces:
+        if line.strip() and columns((line + word).rstrip()) > width:
             lines.append(line.rstrip())
             line = indent
         line += word if line.strip() or not word.isspace() else ""
     return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _fitting(word: str, width: int) -> list[str]:
+    """A word; one that no line has room for in its parts."""
+    return [word] if columns(word) <= width else segments(word)
 
 
 def listed_changes(changes: Sequence[Change], *, width: int = 80, in_full: bool = False) -> list[str]:
