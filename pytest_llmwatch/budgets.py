@@ -39,6 +39,9 @@ class Budget:
         return {name: limit for name, limit in held.items() if limit is not None}
 
 
+NO_LIMITS = Budget()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measure:
     """What one limit is compared with: a figure of each call, and whether they are added up."""

@@ -50,10 +50,18 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """What a call will cost, about, and where that comes from; without a cost, `source` says why."""
+    """What a call will cost, and where that comes from.
 
-    cost: Decimal | None
+    Attributes:
+        most: What it will cost, at most as far as one can tell; `None` where nobody knows, and `source` says why.
+        least: What it will cost for certain, or as its recording did.
+        call: The call, with its tokens where they are estimated.
+    """
+
+    most: Decimal | None
+    least: Decimal | None
     source: str
+    call: ModelCall
 
 
 def estimate_of(
@@ -88,15 +96,18 @@ def _as_recorded(call: ModelCall, key: str, body: JSON, baseline: list[Recorded]
     same = [one for one in baseline if one.key == key and one.call.cost is not None]
     if same:
         dearest = max(same, key=lambda one: one.call.cost or 0)
-        return Estimate(cost=dearest.call.cost, source=f"as its recording did (call {dearest.number} of the cassette)")
+        return _like(dearest, call, "its recording")
     alike = [one for one in baseline if _is_alike(one.call, call)][:NEAREST_OF]
     priced = [one for one in alike if one.call.cost is not None]
     if not priced:
         return None
-    nearest = min(priced, key=lambda one: distance(one.body, body))
-    return Estimate(
-        cost=nearest.call.cost, source=f"as the nearest recording did (call {nearest.number} of the cassette)"
-    )
+    return _like(min(priced, key=lambda one: distance(one.body, body)), call, "the nearest recording")
+
+
+def _like(recorded: Recorded, call: ModelCall, what: str) -> Estimate:
+    cost = recorded.call.cost
+    source = f"as {what} did (request {recorded.number} in its cassette)"
+    return Estimate(most=cost, least=cost, source=source, call=call)
 
 
 def _is_alike(recorded: ModelCall, call: ModelCall) -> bool:
@@ -105,19 +116,20 @@ def _is_alike(recorded: ModelCall, call: ModelCall) -> bool:
 
 def _by_input(call: ModelCall, price: Callable[[ModelCall], Price], average: tuple[int, Decimal] | None) -> Estimate:
     read = _input_tokens(call)
-    most, said = _output_tokens(call)
-    usage = Usage(input_tokens=read, output_tokens=None if call.operation_name in _WITHOUT_OUTPUT else most)
+    most, said = (None, "") if call.operation_name in _WITHOUT_OUTPUT else _output_tokens(call)
     # There is no answer yet, which is no error here.
-    asked = replace(call, usage=usage, streaming=False, error_type=None, error_message=None, billing={})
-    found = price(asked)
+    asked = replace(call, streaming=False, error_type=None, error_message=None, billing={})
+    full = replace(asked, usage=Usage(input_tokens=read, output_tokens=most))
+    found, least = price(full), price(replace(asked, usage=Usage(input_tokens=read, output_tokens=most and 0)))
     if found.cost is None:
-        return Estimate(cost=None, source=found.reason or "no price is known")
-    if average is not None and average[1] > found.cost:
+        return Estimate(most=None, least=None, source=found.reason or "no price is known", call=full)
+    if average is not None:
         times, cost = average
         calls = "the call" if times == 1 else f"the {times} calls"
-        return Estimate(cost=cost, source=f"as {calls} of {call.request_model} in this run did, on average")
-    written = "" if usage.output_tokens is None else f", {most:,} out ({said})"
-    return Estimate(cost=found.cost, source=f"by its length: {read:,} tokens in{written}, at today's prices")
+        source = f"as {calls} of {call.request_model} in this run did, on average"
+        return Estimate(most=max(cost, least.cost or cost), least=least.cost, source=source, call=full)
+    written = "" if most is None else f", {most:,} out ({said})"
+    return Estimate(most=found.cost, least=least.cost, source=f"by its length: {read:,} tokens in{written}", call=full)
 
 
 def _input_tokens(call: ModelCall) -> int:
@@ -141,7 +153,7 @@ def _output_tokens(call: ModelCall) -> tuple[int, str]:
     named = list(_numbers_in(call.parameters))
     name, most = next(((name, number) for name, number in named if name in _OUTPUT_LIMITS), (None, OUTPUT_TOKENS))
     choices = max((number for name, number in named if name in _CHOICES), default=1)
-    said = f"{name}={most}" if name else f"no limit is set: {OUTPUT_TOKENS:,} are assumed"
+    said = f"{name}={most}" if name else "assumed, it sets no limit"
     return most * max(choices, 1), said if choices <= 1 else f"{said}, {choices} times"
 
 

@@ -82,6 +82,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
         help="call the live model for every request of the selected tests, compare with the recordings, fail on drift; "
         "changes no recording, keeps candidates for `pytest-llmwatch review`",
     )
+    limit = "US dollars that the whole run, with all its workers, may cost: live calls beyond it are not made"
+    group.addoption("--llm-max-cost", dest="llm_max_cost", metavar="USD", default=None, help=limit)
     args[:] = settings.with_explicit_modes(args, flags)
 
 
@@ -94,6 +96,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.model_swaps_of(config, mode=config.stash[MODE])
         settings.tool_failures_of(config)
         settings.check_max_age(config)
+        settings.run_limit_of(config)
         _tell_expectations(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
@@ -191,10 +194,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Hold the calls of a test that went well to the limits of its marker."""
+    result = yield
+    _hold_to_budget(item)
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Keep the recording in force until the test's last fixture is torn down."""
     try:
-        return (yield)
+        result = yield
+        _hold_to_budget(item)
+        return result
     finally:
         if WATCH in item.config.stash:
             item.config.stash[WATCH].end()
@@ -238,6 +251,10 @@ def pytest_runtest_makereport(
             from .tool_verdict import judge_tools
 
             judge_tools(item, watch.item_scope.recording, report)
+        if watch.item_scope is not None and watch.item_scope.budget.limits:
+            from .budget_verdict import tell_budget
+
+            tell_budget(watch, item, report)
         if watch.mode == "check":
             from .checking import judge_phase
 
@@ -336,6 +353,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         from .checking import fail_for_fixtures
 
         fail_for_fixtures(session, entries)
+    from .run_limit import judge_run
+
+    judge_run(session, entries, session.config.stash[MODE])
     if cache is not None:
         from .unused import remember
 
@@ -361,6 +381,14 @@ def pytest_llmwatch_redact(exchange: Exchange, item: pytest.Item) -> Exchange:
 def pytest_llmwatch_price(call: ModelCall, exchange: Exchange, item: pytest.Item) -> Decimal | None:
     """The built-in prices, asked after everybody else's."""
     return _watch_of(item.config).price_for_hook(call, exchange)
+
+
+def _hold_to_budget(item: pytest.Item) -> None:
+    watch = item.config.stash.get(WATCH, None)
+    if watch is not None and watch.item_scope is not None and watch.item_scope.budget.limits:
+        from .budget_verdict import hold_to_budget
+
+        hold_to_budget(watch, item)
 
 
 def _is_covered(item: pytest.Item) -> bool:

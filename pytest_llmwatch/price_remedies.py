@@ -57,6 +57,7 @@ def remedy_lines(call: ModelCall, at: datetime | None, reason: str) -> list[str]
         "  llm_prices =",
         f"      {line}",
         "or name its cost in conftest.py:",
+        "  from decimal import Decimal",
         "  def pytest_llmwatch_price(call):",
         f'      return Decimal("0.001") if call.request_model == "{named}" else None',
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,25 +18,27 @@ from . import wire
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
 from .bodies import with_steady_boundary
 from .calls import JSON, ModelCall
-from .errors import RequestNotRecorded
+from .errors import ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
 from .judge_memory import RememberedJudges
-from .pricing import price_of, priced_when_asked
+from .pricing import date_of, price_of, priced_when_asked, with_price
 from .recorded_answers import RecordedAnswers
 from .redaction import kinds_replaced, literal_in, redacted
 from .request_key import key_of, request_target, significant_body
 from .roles import JUDGE, Asking, asking_now
-from .spend import Spend, spend_of
+from .spend import Spend, origin_text, spend_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .calls import ToolCallPart
-    from .errors import ReplayRefusal
     from .exchange import Response, TransferFailure
     from .own_prices import Price
     from .tool_results import ToolResult
     from .write_policy import Mode
+
+
+Settle = Callable[[Exchange], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,15 @@ class Miss:
     role: str | None = None
 
 
+def _nothing_to_settle(_exchange: Exchange) -> None:
+    """No limit asks what a call has cost."""
+
+
+def _admitted(_request: Request, _key: str, _body: JSON, _role: str | None) -> Settle:
+    """No limit keeps a call from being made."""
+    return _nothing_to_settle
+
+
 @dataclass(slots=True)
 class LiveCall:
     """A request on its way to the live model; its place in the order is taken when it starts."""
@@ -67,6 +78,7 @@ class LiveCall:
     asking: Asking | None
     exchange: Exchange | None = None
     literal: tuple[str, ...] = ()
+    settle: Settle = _nothing_to_settle
 
 
 class Recording:
@@ -79,6 +91,7 @@ class Recording:
         decode: How a model call is read from an exchange.
         price: What a model call cost; asked when somebody reads the money.
         judges: What the judges of this test said so far.
+        reserve: Asked before each live call: it refuses, or answers who is to be told what came of the call.
     """
 
     def __init__(
@@ -93,6 +106,7 @@ class Recording:
         decode: Callable[[Exchange], ModelCall] = wire.decode,
         price: Callable[[ModelCall, Exchange], Price] = price_of,
         redact: Callable[[Exchange], Exchange] = redacted,
+        reserve: Callable[[Request, str, JSON, str | None], Settle] = _admitted,
         on_call: Callable[[Exchange], None] = lambda _exchange: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -107,6 +121,7 @@ class Recording:
         self.price = price
         self._now = now
         self._redact = redact
+        self.reserve = reserve
         self._on_call = on_call
         self._has_cassette = loaded is not None
         self._loaded = tuple(loaded or ())
@@ -150,12 +165,22 @@ class Recording:
     @property
     def spend(self) -> Spend:
         """What the test's own calls so far cost together."""
-        return spend_of(self.calls)
+        return self._spend_of(None)
 
     @property
     def judge_spend(self) -> Spend:
         """What the calls that judged an answer cost together."""
-        return spend_of(self.judge_calls)
+        return self._spend_of(JUDGE)
+
+    @property
+    def origin(self) -> str | None:
+        """When and by which models the figures of what was replayed were recorded; `None` where all calls are live."""
+        return self.spend.origin or self.judge_spend.origin
+
+    def spend_today(self, role: str | None = None) -> Spend:
+        """What the calls so far, the test's own or those of a role, would cost at the prices of today."""
+        now = self._now()
+        return spend_of(self._at_prices_of(now, call) for call in self._outcomes_of(role))
 
     @property
     def tool_calls(self) -> tuple[ToolCallPart, ...]:
@@ -245,6 +270,7 @@ class Recording:
 
         Raises:
             RequestNotRecorded: this is a replay, and no recording answers.
+            BudgetExceeded: the call would be live, and there is not enough money for it.
         """
         redacted = self._redact(Exchange(request=request)).request
         body = self._body_of(redacted)
@@ -254,12 +280,12 @@ class Recording:
             recorded = None if self.mode in ("record", "check") else self._serve(key, redacted, body)
             if recorded is not None:
                 return recorded
-            if self.mode != "replay":
-                # Only a placeholder that we have written may stand for another text.
-                sent = f"{request.uri}\n{request.body.decode('utf-8', 'replace')}"
-                return self._start(redacted, key, literal=literal_in(sent))
-            miss = self._miss(redacted, body, key)
-        raise self.refuse(RequestNotRecorded(self._explain(miss), request=redacted))
+            miss = self._miss(redacted, body, key) if self.mode == "replay" else None
+        if miss is not None:
+            raise self.refuse(RequestNotRecorded(self._explain(miss), request=redacted))
+        # Only a placeholder that we have written may stand for another text.
+        literal = literal_in(f"{request.uri}\n{request.body.decode('utf-8', 'replace')}")
+        return self._start(redacted, key, body, literal)
 
     def refuse(self, refusal: ReplayRefusal) -> ReplayRefusal:
         """Remember a refusal, so that the test fails even where the application swallows it."""
@@ -294,14 +320,22 @@ class Recording:
             self._replaced.update(kinds_replaced(response, live.exchange.response))
         if live.asking is not None:
             live.asking.exchanges.append(live.exchange)
+        live.settle(live.exchange)
         self._on_call(live.exchange)
 
-    def _start(self, request: Request, key: str, *, literal: tuple[str, ...]) -> LiveCall:
-        started = self._clock()
+    def _start(self, request: Request, key: str, body: JSON, literal: tuple[str, ...]) -> LiveCall:
+        mine = asking_now()
+        try:
+            settle = self.reserve(request, key, body, None if mine is None else mine.role)
+        except ReplayRefusal as refusal:
+            self.refuse(refusal)
+            raise
         steady = with_steady_boundary(request)
-        live = LiveCall(request=steady, key=key, started=started, asking=asking_now(), literal=literal)
-        self._live.append(live)
-        self._done.append((key, live))
+        with self._lock:
+            started = self._clock()
+            live = LiveCall(request=steady, key=key, started=started, asking=mine, literal=literal, settle=settle)
+            self._live.append(live)
+            self._done.append((key, live))
         return live
 
     def _serve(self, key: str, request: Request, body: JSON) -> Exchange | None:
@@ -337,11 +371,23 @@ class Recording:
         )
 
     def _of_role(self, role: str | None) -> tuple[ModelCall, ...]:
+        return tuple(map(self._read, self._outcomes_of(role)))
+
+    def _spend_of(self, role: str | None) -> Spend:
+        outcomes = self._outcomes_of(role)
+        calls = [self._read(outcome) for outcome in outcomes]
+        served = {id(one) for _key, one in list(self._done)}
+        replayed = [(one.outcome, call) for one, call in zip(outcomes, calls, strict=True) if id(one) in served]
+        dates = [date_of(outcome) for outcome, _call in replayed]
+        models = [call.response_model or call.request_model for _outcome, call in replayed]
+        return spend_of(calls, origin=origin_text(dates, models))
+
+    def _outcomes_of(self, role: str | None) -> list[LogicalCall]:
         with self._lock:
             done = list(self._done)
         by_first_try = {id(call.exchanges[0]): call for call in self._made(done)}
         calls = [one if isinstance(one, LogicalCall) else by_first_try.get(id(one.exchange)) for _key, one in done]
-        return tuple(self._read(call) for call in calls if call is not None and call.outcome.role == role)
+        return [call for call in calls if call is not None and call.outcome.role == role]
 
     @staticmethod
     def _made(done: Sequence[tuple[str, LiveCall | LogicalCall]]) -> list[LogicalCall]:
@@ -351,3 +397,8 @@ class Recording:
     def _read(self, call: LogicalCall) -> ModelCall:
         read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call))
         return priced_when_asked(read, lambda read: self.price(read, call.outcome))
+
+    def _at_prices_of(self, now: datetime, call: LogicalCall) -> ModelCall:
+        """The call without what was billed for it then."""
+        read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call), cost=None)
+        return with_price(read, self.price(read, replace(call.outcome, at=now, cost=None)))

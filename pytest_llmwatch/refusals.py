@@ -53,5 +53,5 @@ def _aftermath(error: BaseException | None, *, swallowed: bool) -> str:
     if not swallowed:
         return ""
     if error is None:
-        return "\n\nThe application caught this refusal and went on; a replay fails all the same."
+        return "\n\nThe application caught this refusal and went on; the test fails all the same."
     return f"\n\nThe application caught this refusal; the test then ended with {type(error).__name__}: {error}"

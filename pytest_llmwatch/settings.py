@@ -15,6 +15,7 @@ from .hosts import LOOPBACK_HOSTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     import pytest
 
@@ -136,6 +137,12 @@ SETTINGS: dict[str, Setting] = {
         ini="llm_tool_failures",
         default="ignore",
         help="tools that failed in a test that passed (`llm_cassette.tool_failures`): `warn`, `fail` or `ignore`",
+    ),
+    "max_cost": Setting(
+        options=("llm_max_cost",),
+        environ="LLMWATCH_MAX_COST",
+        ini="llm_max_cost",
+        help="US dollars that the whole run may cost: live calls beyond it are not made; recorded ones fail the run",
     ),
     "prices": Setting(
         ini="llm_prices",
@@ -280,18 +287,35 @@ def guard_of(config: pytest.Config) -> Guarded:
     return value
 
 
+def run_limit_of(config: pytest.Config) -> Decimal | None:
+    """What the whole run may cost, in US dollars; `None` where nobody limits it.
+
+    Raises:
+        SettingError: the value is no amount of money.
+    """
+    value = setting_of("max_cost", config, environ=os.environ, marker={})
+    if value is None or not str(value).strip():
+        return None
+    from .budgets import money_of
+
+    return money_of(value, place="--llm-max-cost (LLMWATCH_MAX_COST, llm_max_cost): ")
+
+
 def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     """What the `llm` markers of a test set, the closest one winning.
 
     Raises:
         SettingError: an argument is not known.
     """
+    from .budgets import BUDGET_ARGUMENTS
+
+    taken = MARKER_ARGUMENTS.union(BUDGET_ARGUMENTS)
     arguments: dict[str, Any] = {}
     for marker in reversed(list(item.iter_markers("llm"))):
-        unknown = sorted(set(marker.kwargs) - MARKER_ARGUMENTS)
+        unknown = sorted(set(marker.kwargs) - taken)
         if marker.args or unknown:
             said = f"the argument {unknown[0]!r}" if unknown else "a positional argument"
-            known = ", ".join(sorted(MARKER_ARGUMENTS))
+            known = ", ".join(sorted(taken))
             raise SettingError(f"{item.nodeid}: @pytest.mark.llm has {said} that it does not know; it takes: {known}")
         arguments.update(marker.kwargs)
     return arguments

@@ -7,14 +7,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from .calls import WITHOUT_MODEL, ModelCall, Usage
+from .drift.visible import visible
 
 T = TypeVar("T", int, float, Decimal)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
 
 LEAST_DECIMALS = 4
+NAMED_MODELS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +71,18 @@ class Spend:
             for number, call in enumerate(self.of, 1)
             if call.cost is None
         )
+
+
+def origin_text(dates: Sequence[datetime | None], models: Sequence[str | None]) -> str | None:
+    """`recorded on 2026-11-23 by gpt-5-mini-2025-08-07`, for calls with these dates and models; `None` for no calls."""
+    if not dates:
+        return None
+    days = sorted({f"{date:%Y-%m-%d}" for date in dates if date is not None})
+    when = {0: "on a day that nobody noted", 1: f"on {''.join(days[:1])}"}.get(len(days))
+    names = sorted({visible(model) for model in models if model})
+    more = f" and {len(names) - NAMED_MODELS} more models" if len(names) > NAMED_MODELS else ""
+    by = f" by {', '.join(names[:NAMED_MODELS])}{more}" if names else ""
+    return f"recorded {when or f'from {days[0]} to {days[-1]}'}{by}"
 
 
 def spent_text(cost: Decimal, *, unpriced: int) -> str:

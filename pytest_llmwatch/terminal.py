@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 from . import settings
 from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
+from .reports.run_cost import alarms_of
 from .reports.summary import Summary, lines_of, tested
+from .run_limit import COST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,16 +76,20 @@ def _command(config: pytest.Config, entries: list[Entry]) -> str:
     else:
         arguments = map(str, config.invocation_params.args)
         chosen = [one for one in arguments if one.partition("=")[0] not in flags]
-    return shlex.join(["pytest", *chosen, flags[0]])
+    limit = settings.run_limit_of(config)
+    return shlex.join(["pytest", *chosen, flags[0], *([] if limit is None else [f"--llm-max-cost={limit}"])])
 
 
 def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
     """The one section, in runs that used us."""
-    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config, entries)))
+    cost = reporter.config.stash.get(COST, None)
+    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config, entries), cost=cost))
     if lines:
         reporter.write_sep("=", "llmwatch")
         for line in [*lines, *_drift(reporter, entries)]:
             reporter.write_line(line)
+        for line in alarms_of(cost) if cost is not None else []:
+            reporter.write_line(line, red=True)
 
 
 def _drift(reporter: TerminalReporter, entries: list[Entry]) -> list[str]:

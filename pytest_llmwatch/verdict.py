@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from . import store
+from .errors import OverBudget
 from .refusals import page_of
 from .reports.summary import kind_of, verdict_of
 
@@ -27,7 +28,8 @@ PROPERTY = "llmwatch"
 def judge(watch: Watch, outcomes: dict[str, str], call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Fail the phase for every refusal in it, swallowed or not, and note its outcome."""
     page = page_of(call.excinfo.value if call.excinfo else None, _fresh(watch))
-    if page is not None:
+    is_expected = isinstance(call.excinfo.value if call.excinfo else None, OverBudget) and hasattr(report, "wasxfail")
+    if page is not None and not is_expected:
         report.outcome = "failed"
         report.longrepr = page
         report.__dict__.pop("wasxfail", None)  # an expected failure is not the one that a refusal is

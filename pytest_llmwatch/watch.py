@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import cassette_paths, settings, store
+from .budgets import NO_LIMITS, Budget, budget_of
 from .candidates import candidate_path, drop
 from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
-from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
+from .errors import BudgetExceeded, ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
 from .guard import Guard, Holder
 from .hosts import is_unstored, names_host
+from .live_limits import limit_live_calls, recorded_spend
 from .model_swap import Swapper
 from .own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
 from .pricing import date_of, price_of
@@ -79,6 +81,9 @@ class Scope:
     spends_told: int = 0
     refusals_shown: int = 0
     snapshots: SnapshotNotes | None = None
+    budget: Budget = NO_LIMITS
+    judged: int = 0
+    is_over_budget: bool = False
 
 
 @dataclass(slots=True)
@@ -148,19 +153,24 @@ class Watch:
         if cassette is not None and not is_replaced:
             _check_owner(cassette, test, self.shown(path), self.command(item))
         loaded = answers or cassette
+        budget = budget_of(marker, place=f"{test}: @pytest.mark.llm")
+        body_of = self._body_of(item, marker)
         recording = Recording(
             test=test,
             mode=mode,
             clock=time.monotonic,
             explain=functools.partial(self._explain, item=item, path=path),
             loaded=None if loaded is None else loaded.exchanges,
-            body_of=self._body_of(item, marker),
+            body_of=body_of,
             decode=functools.partial(_decode, item),
             price=self._price_of(item),
             redact=self._redact_of(item),
             on_call=self._count,
         )
-        return Scope(recording=recording, path=path, exists=cassette is not None, baseline=cassette)
+        if mode != "replay":
+            baseline = () if cassette is None else cassette.exchanges
+            limit_live_calls(self, item, recording, budget, baseline=baseline, body_of=body_of)
+        return Scope(recording=recording, path=path, exists=cassette is not None, baseline=cassette, budget=budget)
 
     def _read(self, path: Path, item: pytest.Item) -> Cassette | None:
         try:
@@ -425,6 +435,11 @@ class Watch:
         )
         if scope.snapshots is not None:
             entry["snapshots"] = scope.snapshots.facts()
+        if any(isinstance(one, BudgetExceeded) for one in recording.refusals):
+            entry["is_stopped"] = True
+        recorded = recorded_spend(self.config, recording)
+        if recorded is not None:
+            entry["recorded_cost"], entry["recorded_unpriced"] = recorded
         if self._swapper is not None:
             entry["model_swap"] = self._swapper.facts_of(recording.test)
         return entry
@@ -445,10 +460,10 @@ class Watch:
         self.rest()
         return entries
 
-    def command(self, item: pytest.Item) -> str:
+    def command(self, item: pytest.Item, flag: str | None = None) -> str:
         """What to type, where pytest was started, to record this test."""
         place = self.config.cwd_relative_nodeid(item.nodeid)  # type: ignore[arg-type]  # a NodeId is a str
-        return f"pytest {shlex.quote(str(place))} {settings.record_flag(self.config)}"
+        return f"pytest {shlex.quote(str(place))} {flag or settings.record_flag(self.config)}"
 
     def shown(self, path: Path) -> str:
         """The path as a user would type it, from the root."""

@@ -94,6 +94,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "turns": NOTHING,
         "ledger": NOTHING,
         "model_swap": NOTHING,
+        "spending_gate": NOTHING,
     },
     {
         "settings": frozenset({"pytest"}),
@@ -109,6 +110,9 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "checking": frozenset({"pytest"}),
         "drifting": NOTHING,
         "tool_verdict": frozenset({"pytest"}),
+        "budget_verdict": frozenset({"pytest"}),
+        "live_limits": frozenset({"pytest"}),
+        "run_limit": frozenset({"pytest"}),
         "masking": frozenset({"pytest", "_pytest"}),
         "terminal": frozenset({"pytest", "_pytest"}),
         "collected": frozenset({"pytest"}),

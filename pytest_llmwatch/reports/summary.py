@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
 from pytest_llmwatch.spend import spent_text
 
+from . import run_cost
+from .run_cost import RunCost
 from .snapshot_lines import snapshot_lines
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Entry(TypedDict):
     `redacted` are the kinds of secrets that recorded answers lost.
     `model_swap` is there in runs that ask other models than the code names.
     `snapshots` are the comparisons with approved outputs.
+    `is_stopped`: a limit of money kept calls from being made.
+    `recorded_cost` and `recorded_unpriced` are the same of the calls that a replay was served, in runs with a limit.
     `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
     """
 
@@ -52,6 +56,9 @@ class Entry(TypedDict):
     redacted: list[str]
     unserved: list[int] | None
     snapshots: NotRequired[list[SnapshotFact]]
+    is_stopped: NotRequired[bool]
+    recorded_cost: NotRequired[str]
+    recorded_unpriced: NotRequired[list[str]]
     model_swap: NotRequired[SwapFacts]
     drift: NotRequired[DriftFacts | None]
 
@@ -66,10 +73,11 @@ def tested(entries: Iterable[Entry]) -> list[Tested]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """The entries of a run, and the command that records what failed."""
+    """The entries of a run, the command that records what failed, and its cost where that has a limit."""
 
     entries: tuple[Entry, ...]
     command: str
+    cost: RunCost | None = None
 
 
 def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool, is_check: bool = False) -> Kind:
@@ -106,7 +114,7 @@ def lines_of(summary: Summary) -> list[str]:
     lines = _kinds("test", entries) + _kinds("fixture", fixtures)
     if any(entry["kind"] != "no calls" or entry["write"] != "leave" for entry in busy):
         lines.append(_calls([*entries, *fixtures]))
-    lines += _money([*entries, *fixtures])
+    lines += _money([*entries, *fixtures], summary.cost)
     lines += _swaps(summary.entries)
     lines += snapshot_lines(busy)
     lines += _writes(busy)
@@ -165,15 +173,17 @@ def _calls(entries: Iterable[Entry]) -> str:
     return f"calls: {', '.join(parts) or 'none answered'}"
 
 
-def _money(entries: list[Entry]) -> list[str]:
-    """What the live calls cost, and why that of some is not known."""
+def _money(entries: list[Entry], cost: RunCost | None) -> list[str]:
+    """What the live calls cost, and why that of some is not known; of how much, where the run has a limit."""
+    limited = [] if cost is None else run_cost.lines_of(cost)
     if not sum(entry["made"] for entry in entries):
-        return []
+        return limited
     reasons = Counter(reason for entry in entries for reason in entry["unpriced"])
     shown = [f"no price: {reason}" for reason, _times in reasons.most_common(SHOWN_REASONS)]
     left = len(reasons) - len(shown)
     rest = [f"no price: {_count(left, 'other reason')}"] if left else []
-    return [spent_text(_spent(entries), unpriced=reasons.total()), *shown, *rest]
+    spent = limited or [spent_text(_spent(entries), unpriced=reasons.total())]
+    return [*spent, *shown, *rest]
 
 
 def _spent(entries: Iterable[Entry]) -> Decimal:
@@ -219,11 +229,16 @@ def _advice(summary: Summary) -> list[str]:
         for entry in summary.entries
         if entry["redacted"] and entry["write"] in ("replace", "keep beside")
     ]
+    # What exceeds a test's own limit exceeds it again; another run has the money of the run's limit anew.
+    is_run_stopped = summary.cost is not None and summary.cost.is_stopped
     # A run with swaps is no replay: what it refused is not recorded by running it again.
     refused = [
         entry
         for entry in summary.entries
-        if entry["kind"] == "refused" and not entry["refused_hosts"] and "model_swap" not in entry
+        if entry["kind"] == "refused"
+        and not entry["refused_hosts"]
+        and "model_swap" not in entry
+        and (is_run_stopped or "is_stopped" not in entry)
     ]
     hosts = sorted({host for entry in summary.entries for host in entry["refused_hosts"]})
     pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
