@@ -77,11 +77,17 @@ def test_the_demo_records_replays_and_refuses_an_edited_prompt_whatever_surround
         r"^3\. Replay",
         r"^\$ python -m pytest -q$",
         r"5 replayed",
-        r"^4\. Edit a prompt",
+        r"^4\. The provider moves the model",
+        r"^\$ python -m pytest -q --llm-check$",
+        r"gpt-5-mini-2025-08-07\s+(?:to|->)\s+gpt-5-mini-2026-02-11",
+        r"20% instead of 10%",
+        r"^5\. Edit a prompt",
         r"No recording matches this request \(refund_bot/test_refund_bot\.py::test_a_used_phone_can_be_returned\)",
         r"politely.*\n.*briefly",
         r"^    To record it: pytest \S+ --llm-record$",
-        r"^5\. What to type next",
+        r"^6\. Record it again",
+        r"1 cassette written",
+        r"^7\. What to type next",
     ]
     place = 0
     for pattern in said:

@@ -1,4 +1,4 @@
-"""The main job, told with a real pytest: record, read, replay offline, edit a prompt, be refused."""
+"""The main job, told with a real pytest: record, replay offline, catch a model that moved, edit a prompt, see drift."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import textwrap
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -21,11 +21,15 @@ from .server import DemoServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .server import ReceivedRequest, Reply
+
 APP = "refund_bot/refund_bot.py"
 TEST = "refund_bot/test_refund_bot.py::test_a_used_phone_can_be_returned"
 CASSETTE = "refund_bot/cassettes/test_refund_bot/test_a_used_phone_can_be_returned.yaml"
 PROMPT_EDIT = ("Answer politely", "Answer briefly")
 REFUSAL = "No recording matches this request"
+MOVES = ((b"-2025-08-07", b"-2026-02-11"), (b"10%", b"20%"))
+DRIFT = "20% instead of 10%"
 SHOWN_LINES = 50
 TIMEOUT = 120.0
 
@@ -48,8 +52,8 @@ That is the whole loop. In your own project:
     pytest path/to/test_bot.py --llm-record    asks the real model once (your key, your money)
     git add path/to/cassettes                  the recordings belong to the tests
     pytest                                     replays them: no network, no cost, and any made-up key will do
-
-After a prompt was changed on purpose, record its tests again and read the difference in the cassette.
+    pytest --llm-check                         asks the model again, say every night, and fails where its answers drift
+    pytest-llmwatch review                     shows what drifted, and takes it over or not
 """
 
 
@@ -89,7 +93,7 @@ def tell(out: TextIO, examples: Path | None = None) -> int:
 
 
 def perform(stage: Stage) -> None:
-    """The five steps.
+    """The steps, one after another.
 
     Raises:
         WentOtherwise: one of them did not end as it should.
@@ -113,16 +117,48 @@ def perform(stage: Stage) -> None:
     replayed = stage.pytest(base_url=server.base_url)
     stage.expect(replayed.code == 0, "the replay failed")
 
-    stage.title("4. Edit a prompt: the old answer is not used for it")
-    stage.say(f"In {APP}, “{PROMPT_EDIT[0]}” becomes “{PROMPT_EDIT[1]}”.")
-    stage.edit(APP, *PROMPT_EDIT)
-    edited = stage.pytest(TEST, base_url=server.base_url)
-    stage.expect(edited.code != 0, "the test with the edited prompt passed")
-    stage.expect(REFUSAL in edited.output, "the test with the edited prompt failed for another reason")
-    stage.expect(stage.read(CASSETTE) == cassette, "the replay wrote to the cassette")
+    with MovedServer() as server:
+        stage.title("4. The provider moves the model: the answers are not what they were")
+        stage.say(
+            "Overnight the name gpt-5-mini got another model behind it. Nothing in the suite changed, and its own\n"
+            "asserts hold. --llm-check asks the model, compares with what was recorded, and changes no recording."
+        )
+        checked = stage.pytest("--llm-check", base_url=server.base_url)
+        stage.expect(checked.code != 0, "the check of the moved model passed")
+        stage.expect(DRIFT in checked.output, "the check did not name what the moved model says")
+        stage.expect(stage.read(CASSETTE) == cassette, "the check wrote to the cassette")
 
-    stage.title("5. What to type next")
-    stage.say(f"The test failed, as it should: nobody has seen what the model says to that prompt.\n\n{NEXT}")
+    with DemoServer() as server:
+        stage.title("5. Edit a prompt: the old answer is not used for it")
+        stage.say(f"In {APP}, “{PROMPT_EDIT[0]}” becomes “{PROMPT_EDIT[1]}”.")
+        stage.edit(APP, *PROMPT_EDIT)
+        edited = stage.pytest(TEST, base_url=server.base_url)
+        stage.expect(edited.code != 0, "the test with the edited prompt passed")
+        stage.expect(REFUSAL in edited.output, "the test with the edited prompt failed for another reason")
+        stage.expect(stage.read(CASSETTE) == cassette, "the replay wrote to the cassette")
+
+        stage.title("6. Record it again: what the edit did to the answer")
+        stage.say(
+            "Nobody had seen what the model says to that prompt. It was edited on purpose, so ask the model again:"
+        )
+        again = stage.pytest(TEST, "--llm-record", base_url=server.base_url)
+        stage.expect(again.code == 0, "the second recording failed")
+        stage.expect(stage.read(CASSETTE) != cassette, "the second recording changed nothing")
+
+    stage.title("7. What to type next")
+    stage.say(NEXT)
+
+
+class MovedServer(DemoServer):
+    """The demo server after its provider put another model behind the name: it says so, and asks a higher fee."""
+
+    def reply_to(self, request: ReceivedRequest) -> Reply:
+        """The reply to a request, as the other model writes it."""
+        reply = super().reply_to(request)
+        pieces = reply.pieces
+        for old, new in MOVES:
+            pieces = tuple(piece.replace(old, new) for piece in pieces)
+        return replace(reply, pieces=pieces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

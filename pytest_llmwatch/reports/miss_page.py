@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch.drift.fields import changed_fields, distance, lines_of
 from pytest_llmwatch.drift.visible import visible
+from pytest_llmwatch.request_key import request_target
 from pytest_llmwatch.roles import JUDGE
 
 if TYPE_CHECKING:
@@ -25,11 +26,11 @@ IN_BRACKETS = re.compile(r"\[redacted:([^\]\s]+)\]")
 
 def nearest_of(miss: Miss) -> int | None:
     """The position of the candidate that is most like the request; `None` without candidates."""
-    target = (miss.request.method, miss.request.uri)
+    target = request_target(miss.request)
     ranked = sorted(
         range(min(len(miss.candidates), NEAREST_OF)),
         key=lambda place: (
-            (miss.candidates[place][0].method, miss.candidates[place][0].uri) != target,
+            request_target(miss.candidates[place][0]) != target,
             distance(miss.candidates[place][1], miss.body),
         ),
     )
@@ -121,7 +122,8 @@ def _times(count: int) -> str:
 
 def _differences(miss: Miss, recorded: Request, body: JSON) -> list[str]:
     lines = []
-    for name in ("method", "uri"):
+    is_elsewhere = request_target(recorded) != request_target(miss.request)  # the port of this machine does not count
+    for name in ("method", "uri") if is_elsewhere else ():
         before, after = getattr(recorded, name), getattr(miss.request, name)
         if before != after:
             lines.append(f"  {name}   {visible(before)} -> {visible(after)}")
