@@ -35,6 +35,7 @@ class Facts:
     Attributes:
         test: The test's node id, or that of a wider fixture.
         cassette: The path of the baseline's cassette from the root.
+        snapshot: That of its file of snapshots, also where there is none.
         verdict: What the check said.
         has_failed: Whether the test failed for an assert of its own.
         was: The hashes of the baseline when the candidate was made: cassette, snapshot.
@@ -44,6 +45,7 @@ class Facts:
 
     test: str
     cassette: str
+    snapshot: str
     verdict: str
     has_failed: bool
     was: tuple[str | None, str | None]
@@ -67,12 +69,12 @@ class Candidate:
     @property
     def files(self) -> tuple[Path, Path]:
         """Its cassette and its snapshot."""
-        return self.path, snapshot_beside(self.path)
+        return self.path, candidate_path(self.root, self.targets[1])
 
     @property
     def targets(self) -> tuple[Path, Path]:
         """What they would replace."""
-        return self.baseline, snapshot_beside(self.baseline)
+        return self.baseline, Path(os.path.normpath(self.root / self.facts.snapshot))
 
     @property
     def is_whole(self) -> bool:
@@ -159,14 +161,24 @@ def _hide(root: Path) -> None:
 
 def drop(root: Path, path: Path) -> bool:
     """Delete the candidate with this cassette, and the folders that are empty then; whether there was one."""
-    files = (path, snapshot_beside(path), facts_path(path))
-    found = [file for file in files if file.exists()]
+    found = [file for file in _files_of(root, path) if file.exists()]
     for file in found:
         store.remove_leftovers(file)
         store.remove(file)
     for file in found:
         _remove_empty(file.parent, folder_of(root))
     return bool(found)
+
+
+def _files_of(root: Path, path: Path) -> tuple[Path, ...]:
+    """The files of the candidate with this cassette, the facts last."""
+    facts = facts_path(path)
+    if not facts.exists():
+        return path, snapshot_beside(path)
+    try:
+        return *read(root, facts).files, facts
+    except UnreadableCandidate:
+        return path, snapshot_beside(path), facts
 
 
 def _remove_empty(folder: Path, top: Path) -> None:
@@ -205,14 +217,15 @@ def read(root: Path, path: Path) -> Candidate:
     if facts is None:
         raise UnreadableCandidate(path, f"it is of version {version}: upgrade pytest-llmwatch")
     candidate = Candidate(root=root, path=path.with_name(path.name.removesuffix(FACTS) + ".yaml"), facts=facts)
-    if candidate_path(root, candidate.baseline) != candidate.path:  # nothing else says which file it may replace
+    # Nothing else says which files it may replace.
+    if candidate_path(root, candidate.baseline) != candidate.path or candidate.files[1].stem != candidate.path.stem:
         raise UnreadableCandidate(path, f"it lies where no candidate for {facts.cassette} belongs")
     return candidate
 
 
 def _facts_in(said: dict[str, Any]) -> Facts:
     was, now = (_pair(said.pop(name)) for name in ("was", "now"))
-    texts = [said["test"], said["cassette"], said["verdict"]]
+    texts = [said[name] for name in ("test", "cassette", "snapshot", "verdict")]
     if not all(isinstance(text, str) for text in texts) or not isinstance(said["has_failed"], bool):
         raise TypeError("a text and a yes or no are wanted")
     return Facts(**said, was=was, now=now)

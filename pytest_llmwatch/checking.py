@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 from typing import TYPE_CHECKING
 
 from . import candidates, store
@@ -15,16 +16,16 @@ if TYPE_CHECKING:
     import pytest
 
     from .cassette import Cassette
-    from .drift.attribution import Attribution
     from .drifting import Drift
     from .reports.summary import Entry
     from .watch import Scope, Watch
 
 TITLE = "llmwatch"
+OURS = ("llm_cassette", "llm_snapshot")
 FAILING = frozenset({"drifted", "broken", "not comparable"})
 
 
-def judge_phase(watch: Watch, report: pytest.TestReport) -> None:
+def judge_phase(watch: Watch, item: pytest.Item, report: pytest.TestReport) -> None:
     """Fail the phase in which the live answers turn out to have drifted; a test that fails by itself is told of it."""
     scope = watch.item_scope
     if scope is None or hasattr(report, "context"):  # a subtest is no test: its calls are judged with the rest
@@ -34,12 +35,24 @@ def judge_phase(watch: Watch, report: pytest.TestReport) -> None:
         if report.when == "call":
             _tell(scope, report)
     elif report.when in ("call", "teardown") and report.passed and not scope.has_failed and not scope.has_drifted:
-        # Teardown may call the model too: what is missing is missed only then.
-        drift = _drift_of(scope, is_over=report.when == "teardown")
-        if drift is not None and drift.found is not None and drift.is_failure:
+        # Teardown may call the model too: then what is missing is missed only there.
+        is_over = report.when == "teardown" or not _may_go_on(item)
+        drift = _drift_of(scope, is_over=is_over)
+        if drift is not None and drift.is_failure:
             scope.has_drifted = True
             report.outcome = "failed"
-            report.longrepr = _page(watch, scope, drift.found)
+            report.longrepr = _page(watch, scope, drift)
+
+
+def _may_go_on(item: pytest.Item) -> bool:
+    """Whether a fixture of the test's own may do something after it."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = [one for each in info.name2fixturedefs.values() for one in each] if info else []
+    own = (one for one in definitions if one.scope == "function" and one.argname not in OURS)
+    return any(
+        inspect.isgeneratorfunction(one.func) or inspect.isasyncgenfunction(one.func) or "request" in one.argnames
+        for one in own
+    )
 
 
 def _tell(scope: Scope, report: pytest.TestReport) -> None:
@@ -48,11 +61,14 @@ def _tell(scope: Scope, report: pytest.TestReport) -> None:
         report.sections.append((TITLE, f"The live answers, beside the recording: {drift.found.sentence}"))
 
 
-def _page(watch: Watch, scope: Scope, found: Attribution) -> str:
+def _page(watch: Watch, scope: Scope, drift: Drift) -> str:
     from .reports.check_page import check_page
 
     path = watch.shown(candidates.candidate_path(watch.config.rootpath, scope.path))
-    return check_page(scope.recording.test, found, candidate=path if scope.recording.made else None)
+    is_kept = scope.recording.made > 0 or drift.notes != ()
+    compared = [(note.after.name, note.comparison) for note in drift.notes if note.comparison is not None]
+    candidate = path if is_kept else None
+    return check_page(scope.recording.test, drift.verdict, drift.found, compared=compared, candidate=candidate)
 
 
 def _drift_of(scope: Scope, *, is_over: bool) -> Drift | None:
@@ -86,21 +102,35 @@ def _kept(watch: Watch, scope: Scope, drift: Drift | None) -> Path | None:
     """Where the candidate is now; `None` where there is nothing to decide."""
     root = watch.config.rootpath
     path = candidates.candidate_path(root, scope.path)
-    if drift is None or drift.is_nothing_new or not scope.recording.made:
+    snapshot = None if drift is None else _snapshot(scope, drift)
+    if drift is None or drift.is_nothing_new or not (scope.recording.made or snapshot):
         candidates.drop(root, path)
         return None
-    baseline = candidates.Candidate(root=root, path=path, facts=_facts(watch, scope, drift))
-    candidates.keep(baseline, cassette=watch.text_of(scope), snapshot=None)
+    candidate = candidates.Candidate(root=root, path=path, facts=_facts(watch, scope, drift))
+    cassette = watch.text_of(scope) if scope.recording.made else None
+    candidates.keep(candidate, cassette=cassette, snapshot=snapshot)
     return path
 
 
+def _snapshot(scope: Scope, drift: Drift) -> str | None:
+    """The file of approved outputs as it would be; `None` for a test that compares none."""
+    if scope.snapshots is None or not drift.notes:
+        return None
+    from .snapshot_files import dump
+
+    return dump(scope.snapshots.candidate())
+
+
 def _facts(watch: Watch, scope: Scope, drift: Drift) -> candidates.Facts:
+    beside = candidates.snapshot_beside(scope.path)
+    snapshot = beside if scope.snapshots is None else scope.snapshots.path
     return candidates.Facts(
         test=scope.recording.test,
         cassette=candidates.way_to(watch.config.rootpath, scope.path),
+        snapshot=candidates.way_to(watch.config.rootpath, snapshot),
         verdict=drift.verdict,
         has_failed=scope.has_failed or scope.outcome == "error",
-        was=candidates.hashes_of((scope.path, candidates.snapshot_beside(scope.path))),
+        was=candidates.hashes_of((scope.path, snapshot)),
         now=(None, None),
         models=watch.models_swapped(scope.recording.test),
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from . import wire
 from .attempts import attempts_of, logical_calls
 from .drift.attribution import Attribution, attribution
-from .drift.verdicts import PASSING
+from .drift.verdicts import PASSING, severity
 from .pricing import priced_when_asked
 from .recording_key import recording_key
 from .request_key import request_key
 from .roles import JUDGE
+from .snapshot_notes import Note
 from .watch import recorded_facts
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .attempts import LogicalCall
     from .calls import ModelCall
     from .cassette import Cassette
+    from .drift.verdicts import DriftVerdict
     from .exchange import Exchange
     from .own_prices import Price
     from .reports.drift_lines import DriftFacts, Source
@@ -29,24 +31,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drift:
-    """A test's live answers beside its baseline; `found` is `None` where there is no baseline.
+    """A test's live answers beside its baseline.
 
     Attributes:
+        found: What changed; `None` where nothing was recorded before.
         is_nothing_new: Whether request and answers are those of the baseline, whatever times and ids are.
+        notes: The test's own comparisons with approved outputs; where it has some, they decide.
     """
 
     found: Attribution | None
     is_nothing_new: bool
+    notes: tuple[Note, ...] = ()
 
     @property
-    def verdict(self) -> str:
-        """That of the worst answer, or `new`."""
-        return "new" if self.found is None else self.found.verdict
+    def verdict(self) -> DriftVerdict | Literal["new"]:
+        """That of the worst answer, or of the worst comparison; `new` where nothing was approved."""
+        compared = [note.comparison.verdict for note in self.notes if note.comparison is not None]
+        if compared:
+            return max(compared, key=severity)
+        return "new" if self.found is None or self.notes else self.found.verdict
 
     @property
     def is_failure(self) -> bool:
         """Whether a check fails for it."""
-        return self.found is not None and self.found.verdict not in PASSING
+        return self.verdict not in (*PASSING, "new")
 
     def facts(self, source: Source, *, candidate: str | None = None, has_failed: bool = False) -> DriftFacts:
         """As it travels on a report."""
@@ -66,10 +74,16 @@ def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
     While the test is not over, what the rest of it may still ask for is not missed.
     """
     recording, baseline = scope.recording, scope.baseline
+    notes = () if scope.snapshots is None else tuple(scope.snapshots.notes)
+    is_approved = all(note.comparison is not None and note.comparison.verdict == "same" for note in notes)
+    if baseline is None and not recording.made:
+        return Drift(found=None, is_nothing_new=is_approved, notes=notes) if notes else None
     if baseline is None:
-        return Drift(found=None, is_nothing_new=False) if recording.made else None
+        return Drift(found=None, is_nothing_new=False, notes=notes)
     before = calls_of(baseline.exchanges, recording.decode, recording.price)
     after = recording.calls
+    if recording.mode == "new":  # what another worker got first was not asked for here
+        after = calls_of(recording.exchanges, recording.decode, recording.price)
     sdks_after = recorded_facts(scope.path.parent).get("sdks")
     found = attribution(
         before if is_over else before[: len(after)],
@@ -78,8 +92,9 @@ def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
         sdks_after=cast("Mapping[str, str] | None", sdks_after),  # `recorded_facts` writes versions
         test=recording.test,
     )
-    is_nothing_new = recording_key(baseline.exchanges) == recording_key(recording.exchanges)
-    return Drift(found=found, is_nothing_new=is_nothing_new)
+    is_nothing_new = is_approved and recording_key(baseline.exchanges) == recording_key(recording.exchanges)
+    drift = Drift(found=found, is_nothing_new=is_nothing_new, notes=notes)
+    return drift if drift.verdict == "new" else replace(drift, found=replace(found, verdict=drift.verdict))
 
 
 def note_drift(scope: Scope) -> None:

@@ -258,7 +258,7 @@ def pytest_runtest_makereport(
         if watch.mode == "check":
             from .checking import judge_phase
 
-            judge_phase(watch, report)
+            judge_phase(watch, item, report)
         judge(watch, item.stash[OUTCOMES], call, report)
         mask_report(report, functools.partial(watch.masked, item=item))
         if report.when == "teardown":

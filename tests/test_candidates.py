@@ -41,8 +41,15 @@ def write(path, content):
 
 def kept(root, *, test=TEST, cassette=CASSETTE, text_now=None, snapshot=None, has_failed=False):
     baseline = root / cassette
-    was = hashes_of((baseline, snapshot_beside(baseline)))
-    facts = Facts(test=test, cassette=cassette, verdict="drifted", has_failed=has_failed, was=was, now=(None, None))
+    facts = Facts(
+        test=test,
+        cassette=cassette,
+        snapshot=candidates.way_to(root, snapshot_beside(baseline)),
+        verdict="drifted",
+        has_failed=has_failed,
+        was=hashes_of((baseline, snapshot_beside(baseline))),
+        now=(None, None),
+    )
     candidate = Candidate(root=root, path=candidate_path(root, baseline), facts=facts)
     keep(candidate, cassette=text_now or text(2), snapshot=snapshot)
     return candidates.read(root, facts_path(candidate.path))
@@ -110,6 +117,7 @@ def test_a_damaged_candidate_is_never_taken_over(root, force):
         lambda facts: json.dumps(facts | {"was": "x"}),
         lambda facts: json.dumps(facts | {"llmwatch_candidate": 2}),
         lambda facts: json.dumps(facts | {"cassette": "tests/test_bot.py"}),
+        lambda facts: json.dumps(facts | {"snapshot": "tests/test_bot.py"}),
         lambda facts: json.dumps(facts | {"unknown": 1}),
         lambda _facts: "\0" * 10,
     ],

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_llmwatch import candidates, store
+from pytest_llmwatch import store
 from pytest_llmwatch.cassette import Cassette, parse
 from pytest_llmwatch.drift.attribution import Attribution, attribution, not_comparable
 from pytest_llmwatch.drift.groups import grouped
@@ -98,11 +98,10 @@ def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Ca
         return Case(waiting=one, found=not_comparable(one.problem, test=one.test))
     try:
         before, after = _cassette(one.target), _cassette(one.path)
-        snapshots = [_snapshots(candidates.snapshot_beside(path)) for path in (one.target, one.path)]
+        snapshots = _snapshots_of(one)
     except (UnreadableCassette, UnreadableSnapshot) as error:
         return Case(waiting=one, found=not_comparable(error.problem, test=one.test))
     old, new = (() if cassette is None else read(cassette) for cassette in (before, after))
-    snapshots = snapshots if one.kind == "candidate" and snapshots[1] is not None else [None, None]
     shown = tuple(_texts(old, new, snapshots))
     if before is None:
         return Case(waiting=one, found=None, texts=shown, after=dict(after.recorded) if after else {})
@@ -113,6 +112,9 @@ def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Ca
         sdks_after=None if after is None else sdks_of(after),
         test=one.test,
     )
+    if one.candidate is not None and one.candidate.facts.verdict in SEVERITY:
+        # The check knew the tolerances of the test's own comparisons.
+        found = replace(found, verdict=one.candidate.facts.verdict)
     return Case(
         waiting=one, found=found, texts=shown, before=dict(before.recorded), after=dict(after.recorded) if after else {}
     )
@@ -123,13 +125,21 @@ def _cassette(path: Path) -> Cassette | None:
     return None if text is None else parse(text, str(path))
 
 
+def _snapshots_of(one: Waiting) -> tuple[SnapshotFile | None, SnapshotFile | None]:
+    """The approved snapshots and those that would be; a pending recording has none."""
+    if one.candidate is None:
+        return None, None
+    before, after = (_snapshots(files[1]) for files in (one.candidate.targets, one.candidate.files))
+    return (before, after) if after else (None, None)
+
+
 def _snapshots(path: Path) -> SnapshotFile | None:
     text = store.read_text(path)
     return None if text is None else parse_snapshots(text, str(path))
 
 
 def _texts(
-    old: Sequence[ModelCall], new: Sequence[ModelCall], snapshots: Sequence[SnapshotFile | None]
+    old: Sequence[ModelCall], new: Sequence[ModelCall], snapshots: tuple[SnapshotFile | None, SnapshotFile | None]
 ) -> Iterator[Texts]:
     """Snapshots first; an answer that a snapshot shows already is not shown again."""
     seen = set()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmwatch import candidates, store
+from pytest_llmwatch import candidates, pairs, store
 from pytest_llmwatch.candidates import Candidate
 from pytest_llmwatch.cassette import parse
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCandidate, UnreadableCassette
+from pytest_llmwatch.recording_key import recording_key
 
 from .cassette_files import yaml_files_below
 from .prices import rootdir
@@ -54,8 +56,9 @@ class Waiting:
     @property
     def files(self) -> tuple[Path, ...]:
         """All files that name it on a command line."""
-        beside = candidates.snapshot_beside(self.path), candidates.snapshot_beside(self.target)
-        return self.path, self.target, *beside, candidates.facts_path(self.path)
+        if self.candidate is None:
+            return self.path, self.target, candidates.facts_path(self.path)
+        return *self.candidate.files, *self.candidate.targets, candidates.facts_path(self.path)
 
     @property
     def module(self) -> Path:
@@ -81,10 +84,20 @@ def _candidates_in(root: Path) -> Iterator[Waiting]:
             path = one.path.with_name(one.path.name.removesuffix(candidates.FACTS) + ".yaml")
             test = os.path.relpath(path, root)
             yield Waiting(kind="damaged", test=test, path=path, target=path, problem=one.problem)
-        elif one.is_taken_over:
+            continue
+        pairs.repair(one.targets[1], functools.partial(_key_at, one.baseline))
+        if one.is_taken_over:
             candidates.drop(root, one.path)
         else:
             yield Waiting(kind="candidate", test=one.facts.test, path=one.path, target=one.baseline, candidate=one)
+
+
+def _key_at(cassette: Path) -> str | None:
+    try:
+        text = store.read_text(cassette)
+        return None if text is None else recording_key(parse(text, str(cassette)).exchanges)
+    except UnreadableCassette:
+        return None
 
 
 def _pending_in(root: Path) -> Iterator[Waiting]:
