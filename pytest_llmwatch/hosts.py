@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
@@ -50,6 +51,26 @@ TELEMETRY = (
     "api2.amplitude.com/*",
     "www.google-analytics.com/*",
 )
+
+
+_NETWORK = re.compile(r"[0-9a-fA-F.:*]+/\d+")
+_PORT = re.compile(r"[\d*?]+")
+
+
+def problem_with(pattern: str) -> str | None:
+    """Why a pattern fits no host, with what to write instead; `None` where it may fit one."""
+    if "," in pattern or " " in pattern:
+        return f"has a {'comma' if ',' in pattern else 'space'}; separate hosts by spaces (in TOML by a list)"
+    if "://" in pattern:
+        return f"is a URL; write {urlsplit(pattern).netloc.rpartition('@')[2]}"
+    if _NETWORK.fullmatch(pattern):
+        return "is a network, which is not understood; write a pattern, such as 10.*"
+    if "/" in pattern:
+        return f"has a path; write {pattern.partition('/')[0]}"
+    host, colon, port = pattern.rpartition(":")
+    if colon and ":" not in host and not _PORT.fullmatch(port):
+        return f"has no number behind the colon; write {host}, or a port"
+    return None if pattern else "is empty"
 
 
 def names_host(patterns: Iterable[str], uri: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from .errors import SettingError
-from .hosts import LOOPBACK_HOSTS
+from .hosts import LOOPBACK_HOSTS, problem_with
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -197,6 +197,21 @@ def tool_failures_of(config: pytest.Config) -> ToolFailures:
     if value not in TOOL_FAILURES:
         raise SettingError(f"{value!r} is no value for tool failures; use warn, fail or ignore (llm_tool_failures)")
     return value
+
+
+def check_hosts(config: pytest.Config) -> None:
+    """Refuse hosts that nobody could mean: they would fit none, and nothing would say so.
+
+    Raises:
+        SettingError: one is no pattern of hosts.
+    """
+    for name in ("record_hosts", "passthrough_hosts"):
+        setting = SETTINGS[name]
+        for pattern in setting_of(name, config, environ=os.environ, marker={}):
+            problem = problem_with(pattern)
+            if problem is not None:
+                source = setting.environ if setting.environ in os.environ else setting.ini
+                raise SettingError(f"{source}: {pattern!r} {problem}")
 
 
 def check_max_age(config: pytest.Config) -> None:
