@@ -207,7 +207,8 @@ def _cost(options: argparse.Namespace) -> int:
     from .errors import SettingError
 
     try:
-        price = pricer(project_prices(), installed_prices(_warn), day=options.at)
+        own = project_prices()
+        price = pricer(own, installed_prices(_warn), day=options.at)
     except SettingError as error:
         _warn(str(error))
         return 1
@@ -219,6 +220,7 @@ def _cost(options: argparse.Namespace) -> int:
         warn=_warn,
         as_json=options.json,
         day=options.at and f"{options.at:%Y-%m-%d}",
+        own=own,
     )
 
 

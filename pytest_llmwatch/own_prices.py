@@ -82,6 +82,21 @@ def own_price_of(call: ModelCall, *, at: datetime | None, own: PriceTable) -> Pr
     return _cost_by(max(begun, key=lambda one: one.valid_from or date.min), call)
 
 
+def idle_patterns(own: PriceTable, calls: Iterable[ModelCall]) -> dict[str, str]:
+    """The patterns that price none of these calls, each with the reason."""
+    patterns = list(dict.fromkeys(one.pattern for one in own))
+    idle = dict.fromkeys(patterns, "no call asks for such a model")
+    for call in calls:
+        names = set(_names_of(call))
+        fitting = [pattern for pattern in patterns if _fits(pattern, names)]
+        for place, pattern in enumerate(fitting):
+            if place == 0:
+                idle.pop(pattern, None)
+            elif pattern in idle:
+                idle[pattern] = f"an earlier line, {fitting[0]}, fits first"
+    return idle
+
+
 def rounded(cost: Decimal) -> Decimal:
     """The amount without digits that nobody charges, and without zeros at its end."""
     return (cost.quantize(_DIGITS) + 0).normalize()

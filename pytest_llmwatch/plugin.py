@@ -97,6 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.tool_failures_of(config)
         settings.check_max_age(config)
         settings.run_limit_of(config)
+        settings.check_prices(config)
         settings.check_hosts(config)
         _tell_expectations(config)
     except SettingError as error:

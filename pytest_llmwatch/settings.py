@@ -214,6 +214,19 @@ def check_hosts(config: pytest.Config) -> None:
                 raise SettingError(f"{source}: {pattern!r} {problem}")
 
 
+def check_prices(config: pytest.Config) -> None:
+    """Refuse prices that cannot be read, once and not at every test.
+
+    Raises:
+        SettingError: a line makes no sense.
+    """
+    lines = setting_of("prices", config, environ=os.environ, marker={})
+    if lines:
+        from .own_prices import price_table
+
+        price_table(lines)
+
+
 def check_max_age(config: pytest.Config) -> None:
     """Refuse an age that is none.
 

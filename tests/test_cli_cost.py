@@ -233,3 +233,25 @@ def test_what_a_name_would_do_to_a_terminal_is_spelled_out(write, capsys):
     assert main(["cost"]) == 0
 
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_a_line_of_llm_prices_that_prices_no_call_is_named(write, capsys, tmp_path):
+    write("test_a.py::test_one", asked("gpt-5-mini"), asked("house", uri=LOCAL))
+    lines = [f"{model} input=1 output=2" for model in ("gpt-5*", "gpt-5-mini", "house", "hause")]
+    (tmp_path / "pytest.ini").write_text("[pytest]\nllm_prices =\n    " + "\n    ".join(lines), encoding="utf-8")
+
+    assert main(["cost"]) == 0
+    assert capsys.readouterr().out.endswith(
+        "\nOf llm_prices these price no recorded call:\n"
+        "  gpt-5-mini   an earlier line, gpt-5*, fits first\n"
+        "  hause        no call asks for such a model\n"
+    )
+    found = sums(capsys)
+    assert found["idle price", "hause"] == {
+        "by": "idle price", "name": "hause", "reason": "no call asks for such a model"
+    }  # fmt: skip
+    assert ("idle price", "house") not in found
+
+    # Of a part of the recordings nothing can be said.
+    assert main(["cost", "cassettes"]) == 0
+    assert "llm_prices" not in capsys.readouterr().out

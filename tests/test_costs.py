@@ -126,17 +126,16 @@ def test_an_unknown_price_stays_unknown_until_the_ini_file_names_one(project, pr
     assert said(replayed, "COST") == "0.002 llm_prices []"
 
 
-def test_an_error_in_the_ini_files_prices_is_a_page_and_names_the_line(project):
+def test_an_error_in_the_ini_files_prices_is_told_once_when_the_run_begins(project):
     project.write(bot=BOT, test_bot=QUESTIONS)
     project.write_file("pytest.ini", "[pytest]\nllm_prices =\n    gpt-5-mini input=cheap\n")
 
     result = project.pytest()
 
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["llm_prices, line 1: input=cheap is not an amount of US dollars", "  gpt-5-mini input=cheap"]
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ["ERROR: llm_prices, line 1: input=cheap is not an amount of US dollars", "  gpt-5-mini input=cheap"]
     )
-    result.stdout.no_fnmatch_line("*own_prices.py*")
 
 
 def test_a_conftest_may_price_what_it_likes_and_go_on_from_the_built_in_price(project, provider):

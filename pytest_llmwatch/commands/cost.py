@@ -12,6 +12,7 @@ from pytest_llmwatch.attempts import attempts_of, logical_calls
 from pytest_llmwatch.calls import ModelCall, Usage
 from pytest_llmwatch.drift.visible import columns, visible
 from pytest_llmwatch.errors import LLMWatchError
+from pytest_llmwatch.own_prices import NO_PRICES, idle_patterns
 from pytest_llmwatch.price_remedies import remedy_of
 from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.request_key import request_key
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_llmwatch.calls import JSON
     from pytest_llmwatch.exchange import Exchange
-    from pytest_llmwatch.own_prices import Price
+    from pytest_llmwatch.own_prices import Price, PriceTable
     from pytest_llmwatch.spend import Spend
 
     from .cassette_files import CassetteFile
@@ -80,8 +81,12 @@ def cost(
     warn: Callable[[str], None],
     as_json: bool,
     day: str | None = None,
+    own: PriceTable = NO_PRICES,
 ) -> int:
-    """Print what the cassettes cost; 1 where one could not be read. `day` is the one whose prices were taken."""
+    """Print what the cassettes cost; 1 where one could not be read. `day` is the one whose prices were taken.
+
+    Of `own`, the project's prices, those that price nothing are named where all its cassettes are looked at.
+    """
     code = 0
     recorded: list[Recorded] = []
     files, problems = _files(arguments)
@@ -96,8 +101,9 @@ def cost(
         except LLMWatchError as error:
             warn(said_of(error))
             code = 1
+    idle = {} if arguments else idle_patterns(own, (one.call for one in recorded))
     lines = _json_lines(recorded) if as_json else _page(recorded, len(files), day)
-    out.writelines(f"{line}\n" for line in lines)
+    out.writelines(f"{line}\n" for line in (*lines, *(_idle_json(idle) if as_json else _idle_lines(idle))))
     return code
 
 
@@ -227,6 +233,19 @@ def _page(recorded: list[Recorded], files: int, day: str | None) -> Iterator[str
 
 def _judging(recorded: list[Recorded]) -> list[Recorded]:
     return [one for one in recorded if one.role == JUDGE]
+
+
+def _idle_lines(idle: dict[str, str]) -> Iterator[str]:
+    if idle:
+        width = max(map(len, idle))
+        yield ""
+        yield "Of llm_prices these price no recorded call:"
+        yield from (f"  {visible(pattern.ljust(width))}   {reason}" for pattern, reason in idle.items())
+
+
+def _idle_json(idle: dict[str, str]) -> Iterator[str]:
+    for pattern, reason in idle.items():
+        yield json.dumps({"by": "idle price", "name": pattern, "reason": reason})
 
 
 def _cells(calls: list[Recorded]) -> tuple[str, ...]:
