@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from asking_bot import BOT
@@ -509,3 +510,44 @@ def test_a_project_records_commits_records_again_and_reads_the_difference(projec
     assert test["attribution"]["sentence"].startswith(
         "user message 1 changed; the answer says 30 days instead of 14 days; similarity 0."
     )
+
+
+def test_tests_to_which_the_same_happened_are_told_together(repository, diff):
+    for number in range(30):
+        repository.write(f"test_bot.py::test_{number}", SIMPLE, snapshot=False)
+    repository.commit()
+    for number in range(30):
+        repository.write(f"test_bot.py::test_{number}", SIMPLE.but(**NEW), snapshot=False)
+
+    page = diff()
+
+    assert "No answer changed in 30 tests after the model served moved from" in page
+    assert page.count("gpt-5-mini-2025-08-07 -> gpt-5-mini-2026-01-15") == 1
+    assert "  and 10 more (--full names them)" in page
+
+
+DOCUMENTS = Path(__file__).parent.parent / "docs"
+
+
+def test_the_screens_of_the_documents_are_those_of_the_command(repository, diff):
+    greeting, hours = SIMPLE.but(system="Greet."), SIMPLE.but(system="Hours.")
+    japanese = AGENT_JA.but(turns=AGENT_JA.turns[1:], tools=())
+    repository.write("test_bot.py::test_refund", SIMPLE.turn(0, usage=(120, 30)))
+    for name, agent in {"agent": AGENT, "返品": japanese, "greeting": greeting}.items():
+        repository.write(f"test_bot.py::test_{name}", agent)
+    repository.commit()
+    shorter = last(SIMPLE, " within 14 days", "").turn(0, usage=(118, 22))
+    repository.write(
+        "test_bot.py::test_refund", shorter.but(system=SIMPLE.system.replace("two sentences", "one sentence"), **NEW)
+    )
+    repository.write("test_bot.py::test_agent", result(last(AGENT.but(**NEW), "$40", "$400"), 1, "14 days", "30 days"))
+    repository.write("test_bot.py::test_返品", last(japanese.but(**NEW), "晴れが続きます", "ずっと晴れです"))
+    repository.write("test_bot.py::test_hours", hours)
+
+    base = repository.git("rev-parse", "--short=7", "HEAD")
+    page = diff("--at", "2026-01-31").replace(base, "4857cbc")
+
+    commands = (DOCUMENTS / "commands.md").read_text(encoding="utf-8")
+    assert f"$ pytest-llmwatch diff --at 2026-01-31\n{page}```" in commands
+    for block in re.findall(r"```text\n(.*?)```", (DOCUMENTS / "drift.md").read_text(encoding="utf-8"), re.DOTALL):
+        assert block in page

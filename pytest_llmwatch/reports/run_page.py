@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_llmwatch.drift.changes import cause_key
 from pytest_llmwatch.drift.fields import shortened_line
 from pytest_llmwatch.drift.groups import grouped
+from pytest_llmwatch.drift.sentences import cause_text
 from pytest_llmwatch.drift.visible import columns, visible
 from pytest_llmwatch.spend import dollars
 
@@ -60,15 +62,29 @@ class _Page:
     def _rest(self, tests: Sequence[TestChange]) -> Iterator[str]:
         silent = [one for one in tests if is_only_rewritten(one)]
         others = [one for one in tests if not is_only_rewritten(one)]
-        if others:
+        alike = [group for group in _by_causes(others) if len(group) > 1]
+        for group in alike:
+            yield from self._alike(group)
+        told = {id(one) for group in alike for one in group}
+        single = [one for one in others if id(one) not in told]
+        if single:
             yield ""
-            yield "No answer changed in:" if all(one.verdict == "same" for one in others) else "Besides:"
-        for test in others:
+            yield "No answer changed in:" if all(one.verdict == "same" for one in single) else "Besides:"
+        for test in single:
             yield from self._test(test, told=())
         if silent:
             yield ""
             yield f"Recorded again with the same requests and answers: {_counted(len(silent), 'test')}"
             yield from self._names(f"  {visible(one.test)}" for one in silent)
+
+    def _alike(self, tests: Sequence[TestChange]) -> Iterator[str]:
+        """Tests to which the same happened without any answer being another."""
+        causes = tests[0].attribution.causes if tests[0].attribution else ()
+        yield ""
+        said = f"No answer changed in {len(tests)} tests after {', '.join(cause_text(change) for change in causes)}:"
+        yield from wrapped(said, self.width)
+        yield from (f"  {line}" for line in listed_changes(causes, width=self.width - 2, in_full=self.in_full))
+        yield from self._names(f"  {visible(one.test)}" for one in tests)
 
     def _test(self, test: TestChange, *, told: Sequence[Change]) -> Iterator[str]:
         yield ""
@@ -185,6 +201,16 @@ def _count(number: int | None) -> str:
 
 def _cost(totals: Totals) -> str:
     return "unknown" if totals.cost is None else dollars(totals.cost)
+
+
+def _by_causes(tests: Sequence[TestChange]) -> list[list[TestChange]]:
+    """The tests with causes and nothing else, those with the same together."""
+    groups: dict[tuple[object, ...], list[TestChange]] = {}
+    for test in tests:
+        found = test.attribution
+        if found is not None and found.causes and not found.effects and not test.snapshots and test.former is None:
+            groups.setdefault(tuple(map(cause_key, found.causes)), []).append(test)
+    return list(groups.values())
 
 
 def is_only_rewritten(test: TestChange) -> bool:
