@@ -226,14 +226,16 @@ def _cost(options: argparse.Namespace) -> int:
 
 def _diff(options: argparse.Namespace) -> int:
     from .commands import diff
-    from .commands.prices import installed_prices, pricer, project_prices
+    from .commands.prices import installed_prices, pricer, project_lines, project_prices
     from .commands.third_parties import decoder, installed_formats
     from .commands.thresholds import thresholds
     from .errors import SettingError
+    from .request_key import ignored_field
 
     day = options.at or _day("today")
     try:
         fail_on = thresholds(options.fail_on)
+        ignored = [ignored_field(line) for line in project_lines("llm_ignore_request_fields")]
         price = pricer(project_prices(), installed_prices(_warn), day=day)
     except SettingError as error:
         _warn(str(error))
@@ -249,6 +251,7 @@ def _diff(options: argparse.Namespace) -> int:
             in_full=options.full,
             day=f"{day:%Y-%m-%d}",
         ),
+        ignored=ignored,
         fail_on=fail_on,
         out=sys.stdout,
         warn=_warn,

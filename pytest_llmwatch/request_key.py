@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
@@ -17,7 +17,7 @@ from .bodies import canonical_body
 from .errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from .calls import JSON
     from .exchange import Request
@@ -105,6 +105,19 @@ def request_target(request: Request) -> str:
     # Clients differ in what they escape: a model's `:` is `%3A` to botocore. A slash in a name stays escaped.
     path = ESCAPED.sub(lambda match: unquote(match[0]), parts.path) if "%" in parts.path else parts.path
     return f"{request.method.upper()} {host}{f':{port}' if port else ''}{path or '/'}{tail}"
+
+
+def without_ignored(request: Request, ignored: Sequence[IgnoredField]) -> Request:
+    """The request without fields that do not count, to compare what it says; as it is where its body is no JSON."""
+    if not ignored:
+        return request
+    try:
+        body: JSON = json.loads(request.body)
+    except (ValueError, RecursionError):
+        return request
+    for field in ignored:
+        body = without(body, field)
+    return replace(request, body=json.dumps(body).encode())
 
 
 def request_key(request: Request, ignored: Iterable[IgnoredField] = ()) -> str:

@@ -551,3 +551,16 @@ def test_the_screens_of_the_documents_are_those_of_the_command(repository, diff)
     assert f"$ pytest-llmwatch diff --at 2026-01-31\n{page}```" in commands
     for block in re.findall(r"```text\n(.*?)```", (DOCUMENTS / "drift.md").read_text(encoding="utf-8"), re.DOTALL):
         assert block in page
+
+
+def test_what_the_project_ignores_in_requests_is_no_change(repository, diff):
+    ignored = "[pytest]\nllm_ignore_request_fields =\n    messages[*].content ~ \\d{4}-\\d\\d-\\d\\d\n    seed\n"
+    repository.file("pytest.ini").write_text(ignored, encoding="utf-8")
+    repository.write("test_bot.py::test_one", SIMPLE.but(system="Today is 2026-01-01.", parameters={"seed": 1}))
+    repository.commit()
+    repository.write("test_bot.py::test_one", SIMPLE.but(system="Today is 2026-02-02.", parameters={"seed": 2}))
+
+    assert "Recorded again with the same requests and answers: 1 test" in diff()
+
+    repository.file("pytest.ini").write_text("[pytest]\nllm_ignore_request_fields = a[\n", encoding="utf-8")
+    assert "llm_ignore_request_fields" in diff(code=2)

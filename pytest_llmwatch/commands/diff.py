@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_llmwatch.calls import JSON, ModelCall
     from pytest_llmwatch.exchange import Exchange
     from pytest_llmwatch.own_prices import Price
+    from pytest_llmwatch.request_key import IgnoredField
 
     from .thresholds import Thresholds
 
@@ -57,6 +58,7 @@ def diff(
     decode: Callable[[Exchange], ModelCall],
     price: Callable[[ModelCall, Exchange], Price],
     *,
+    ignored: Sequence[IgnoredField] = (),
     printing: Printing,
     fail_on: Thresholds,
     out: TextIO,
@@ -64,7 +66,7 @@ def diff(
 ) -> int:
     """Print what differs; 1 where a threshold is passed, 2 for a mistake in the command line."""
     try:
-        run = run_changes(asked, decode, price, day=printing.day)
+        run = run_changes(asked, decode, price, ignored=ignored, day=printing.day)
     except (Misused, GitProblem, NothingThere) as error:
         warn(str(error))
         return MISUSED
@@ -82,6 +84,7 @@ def run_changes(
     decode: Callable[[Exchange], ModelCall],
     price: Callable[[ModelCall, Exchange], Price],
     *,
+    ignored: Sequence[IgnoredField] = (),
     day: str,
 ) -> RunChanges:
     """What differs, from the current folder.
@@ -99,7 +102,8 @@ def run_changes(
     found = differences(repository, base, is_wanted)
     if paths:
         _check_paths(repository, base, here, paths)
-    reader = Reader(decode=decode, price=price, shown=shown_from(repository.root.resolve(), here.resolve()))
+    shown = shown_from(repository.root.resolve(), here.resolve())
+    reader = Reader(decode=decode, price=price, shown=shown, ignored=ignored)
     tests = tuple(test_changes(found, reader))
     return RunChanges(
         base=base.name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ from pytest_llmwatch.exchange import Exchange
 from pytest_llmwatch.own_prices import Price
 from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.recording_key import recording_key
-from pytest_llmwatch.request_key import request_key
+from pytest_llmwatch.request_key import IgnoredField, request_key, without_ignored
 
 from .diff_files import SNAPSHOT, Difference, Side, with_moves
 
@@ -44,6 +44,7 @@ class Reader:
         decode: How a call is read from an exchange.
         price: What a call costs, at the prices of one day.
         shown: How a user would type a path from the root.
+        ignored: What of a request does not count.
         before: All calls that the recordings had.
         after: All calls that they have.
         unreadable: What is wrong with recordings that nobody has touched.
@@ -52,6 +53,7 @@ class Reader:
     decode: Callable[[Exchange], ModelCall]
     price: Callable[[ModelCall, Exchange], Price]
     shown: Callable[[str], str]
+    ignored: Sequence[IgnoredField] = ()
     before: list[ModelCall] = field(default_factory=list)
     after: list[ModelCall] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
@@ -73,7 +75,8 @@ class Reader:
         own = [exchange for exchange in cassette.exchanges if exchange.role != JUDGE]
         calls = []
         for _key, one in logical_calls((request_key(exchange.request), exchange) for exchange in own):
-            call = replace(wire.read(one.outcome, self.decode), attempts=attempts_of(one))
+            outcome = replace(one.outcome, request=without_ignored(one.outcome.request, self.ignored))
+            call = replace(wire.read(outcome, self.decode), attempts=attempts_of(one))
             calls.append(with_price(call, self.price(call, one.outcome)))
         return calls
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmwatch.errors import SettingError
-from pytest_llmwatch.own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
+from pytest_llmwatch.own_prices import Price, PriceTable, price_table, rounded
 from pytest_llmwatch.pricing import cost_of, date_of, price_of
 
 if TYPE_CHECKING:
@@ -69,11 +69,19 @@ def project_prices(folder: Path | None = None) -> PriceTable:
     Raises:
         SettingError: a line makes no sense, or the file cannot be read.
     """
+    return price_table(project_lines(SETTING, folder))
+
+
+def project_lines(setting: str, folder: Path | None = None) -> list[str]:
+    """The lines of a setting in the ini file that pytest would take from this folder.
+
+    Raises:
+        SettingError: the file cannot be read.
+    """
     found = _settings(folder or Path.cwd())
-    if found is None:
-        return NO_PRICES
-    given = found[1].get(SETTING, "")
-    return price_table(given if isinstance(given, list) else str(given).splitlines())
+    given = found[1].get(setting, "") if found else ""
+    lines = given if isinstance(given, list) else str(given).splitlines()
+    return [str(line) for line in lines if str(line).strip()]
 
 
 def rootdir(folder: Path | None = None) -> Path:

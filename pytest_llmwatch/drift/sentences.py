@@ -77,9 +77,12 @@ def cause_text(change: Change) -> str:
     name = f"{article}{visible(change.name)}"
     if change.kind == "call":
         return f"call {change.calls[0] if change.calls else 1} {_came_or_went(change)}"
+    if change.kind in ("model served", "model asked for", "provider"):
+        sides = ["unknown" if isinstance(each, Missing) else value_text(each) for each in (change.before, change.after)]
+        return f"{name} moved from {sides[0]} to {sides[1]}"
     if isinstance(change.before, Missing) or isinstance(change.after, Missing):
         return f"{name} {_came_or_went(change)}"
-    if change.kind in ("model served", "model asked for", "provider", "SDK"):
+    if change.kind == "SDK":
         return f"{name} moved from {value_text(change.before)} to {value_text(change.after)}"
     if _is_long(change.before) or _is_long(change.after):
         return f"{name}{lines_text(change.before, change.after)} changed"
