@@ -353,7 +353,7 @@ def test_what_is_asked_of_each_kind_of_client():
     messages = messages_request("claude-haiku-4-5", "Go away.", "丁寧ですか。", {"max_tokens": 300})
 
     assert [message["role"] for message in chat["messages"]] == ["system", "user"]
-    assert chat["messages"][0]["content"].endswith("\n\nCriteria:\n丁寧ですか。")
+    assert chat["messages"][0]["content"].split("\n\n")[1] == messages["system"].split("\n\n")[1] == "丁寧ですか。"
     assert chat["messages"][1]["content"] == marked("Go away.")
     assert chat["response_format"]["json_schema"]["strict"] is True
     assert (chat["temperature"], messages["max_tokens"]) == (0, 300)
@@ -424,7 +424,7 @@ def test_a_rubric_is_an_expectation_and_a_judge():
     assert judged_by(polite, at_least=0.8) != "Hello."
     assert judged_by(polite, "Friendly?") == "Hello."
     assert polite("Hello.") == {"reason": "it is kind", "score": 0.75}
-    assert [one["messages"][0]["content"].rpartition("\n")[2] for one in client.asked] == [
+    assert [one["messages"][0]["content"].split("\n\n")[1] for one in client.asked] == [
         "Polite",
         "Polite",
         "Friendly?",
