@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from .changes import ChangedFact
-from .names import is_name_like
+from .names import has_a_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,11 +42,7 @@ def _english_order(pair: Pair) -> tuple[str, str] | None:
 
 
 def _in_order(text: str) -> list[str]:
-    return [
-        word
-        for found in re.findall(r"[\w$%.]+", text)
-        if (word := found.strip(".")) and (any(map(str.isdigit, word)) or is_name_like(word))
-    ]
+    return [word for found in re.findall(r"[\w$%.]+", text) if has_a_place(word := found.strip("."))]
 
 
 def _japanese_roles(pair: Pair) -> tuple[str, str] | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .mentions import Mention
     from .pairs import Pair
 
+_DENIED_WORD = re.compile("[不非未無][一-龥]{2}")
 _MOST_EXCHANGED = 12
 _MOST_BETWEEN = 2
 _LONGEST_WORD = 12
@@ -94,6 +95,7 @@ def _opposites(pair: Pair) -> Iterator[ChangedFact]:
                 yield pair.changed(opposition(word, other), left[word], right[other])
     if pair.is_japanese:
         yield from _japanese_opposites(pair)
+        yield from _japanese_prefixed(pair)
 
 
 def _regions(pair: Pair) -> Iterator[tuple[str, str]]:
@@ -126,6 +128,15 @@ def _japanese_opposites(pair: Pair) -> Iterator[ChangedFact]:
                 continue
             if any(x in before and y in after for before, after in regions):
                 yield pair.changed(opposition(x, y), _whole(pair.before, x), _whole(pair.after, y))
+
+
+def _japanese_prefixed(pair: Pair) -> Iterator[ChangedFact]:
+    """規則的 and 不規則: the same word with a kanji before it that denies it."""
+    for text, other in ((pair.before, pair.after), (pair.after, pair.before)):
+        for denied in dict.fromkeys(match.group() for match in _DENIED_WORD.finditer(text)):
+            if denied not in other and denied[1:] in other and denied[1:] not in text.replace(denied, ""):
+                sides = (denied, denied[1:]) if text is pair.before else (denied[1:], denied)
+                yield pair.changed("negation", *sides)
 
 
 def _whole(text: str, word: str) -> str:

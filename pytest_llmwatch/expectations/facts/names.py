@@ -21,14 +21,17 @@ _KATAKANA = re.compile(r"[ァ-ヴー]{3,}")
 # Written with a capital all the same: at the beginning of a sentence, in a heading, before a name, in a date.
 _CAPITALISED = """
 I A An The This That These Those It He She They We You In On At For And But Or If When While As By To Of From With
-After Before However Also There Here What Who How Why Where Which Is Are Was Were Do Does Did Yes No Not Its His
-Her Their Our My Your One Two Then Thus So Some Many Most Each Every All Both Another Such Overall Additionally
-Furthermore Moreover Finally First Second Third Despite Although Because Since During Once Let Please Sure Mr Mrs
-Ms Dr Can Could Will Would Should Might Must Have Has Had Be Been Only Even Just Still Yet Very Never Always AM PM
-OK Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March April May June July August
-September October November December
+After Before However Also There Here What Who How Why Where Which Is Are Was Were Do Does Did Yes No Not Its His Her
+Their Our My Your One Two Then Thus So Some Many Most Each Every All Both Another Such Overall Additionally
+Furthermore Moreover Finally First Second Third Despite Although Because Since During Once Let Please Sure Mr Mrs Ms
+Dr Can Could Will Would Should Might Must Have Has Had Be Been Only Even Just Still Yet Very Never Always AM PM OK
 """
-_NO_NAMES = frozenset(_CAPITALISED.split())
+_CALENDAR = """
+Monday Tuesday Wednesday Thursday Friday Saturday Sunday
+January February March April May June July August September October November December
+"""
+_DATES = frozenset(_CALENDAR.split())
+_NO_NAMES = frozenset(_CAPITALISED.split()) | _DATES
 _SENTENCE_ENDS = '.!?:;\n"“(*#-•>'
 
 
@@ -74,6 +77,11 @@ def is_name_like(word: str) -> bool:
     if _KATAKANA.fullmatch(word):
         return True
     return re.fullmatch(r"[A-Z][\wÀ-ɏ'’.&+-]*", word, re.ASCII) is not None and word not in _NO_NAMES
+
+
+def has_a_place(word: str) -> bool:
+    """Whether it says something else in another place: a number, a name, a day."""
+    return any(map(str.isdigit, word)) or word in _DATES or is_name_like(word)
 
 
 def _begins(text: str, at: int) -> bool:
