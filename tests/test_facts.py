@@ -72,6 +72,10 @@ def certain(reference, text):
         ("unit", "The discount is 15%.", "The discount is 15 dollars.", "15% -> 15 dollars"),
         ("money", "参加費は無料です。", "参加費は500円です。", "「無料」 → 「500円」"),
         ("money", "It comes free of charge.", "It comes for $5.", "free of charge -> $5"),
+        ("limit", "Raises if id < 0.", "Raises if id > 0.", "< 0 -> > 0"),
+        ("negation", "Gift cards: not refundable", "Gift cards: refundable", "not refundable -> refundable"),
+        ("name", "Regards, Maria Lopez", "Regards, Mario Lopez", "Maria -> Mario"),
+        ("name", "担当：山田", "担当：田中", "「山田」 → 「田中」"),
         ("name", "We wrote to Alice today.", "We wrote to Bob today.", "Alice -> Bob"),
         ("name", "予約は佐藤さんです。", "予約は鈴木さんです。", "「佐藤」 → 「鈴木」"),
         ("identifier", "Call get_user first.", "Call get_order first.", "get_user -> get_order"),
@@ -129,6 +133,8 @@ def test_a_changed_fact_is_named_as_what_it_is(kind, reference, text, shown):
         ("They met face-à-face-vis.", "They met."),
         ("それは不可欠です。", "それは大切です。"),
         ("草が不規則に茂る所に馬がいる。", "草の所に馬がいる。"),
+        ("Eurozone backs the Greek bailout.", "Eurozone backs the bailout of Greece."),
+        ("It stands in the Trade Centre.", "It stands in the Trade Center."),
         ("雨かもしれない。", "雨の可能性がある。"),
         ("参加しなければならない。", "参加する必要がある。"),
         ("The Russian army left Kyiv.", "The army of Russia left Kyiv."),
@@ -207,8 +213,10 @@ def test_a_fact_that_is_left_out_is_told_but_contradicts_nothing():
 
 def test_the_lines_of_both_texts_are_told():
     (fact,) = certain("Hello.\nIt costs $40.", "Hello.\n\nIt costs $400.")
+    (denied,) = certain("It is red.\nIt is blue.\nIt is new.", "It is red.\nIt is blue.\nIt is not new.")
 
     assert (fact.before_line, fact.after_line) == (2, 3)
+    assert (denied.before_line, denied.after_line) == (3, 3)
 
 
 @given(ANY_TEXT, ANY_TEXT)

@@ -27,7 +27,7 @@ CONTRADICTED = [
             "The capital of France is not Paris; it is Lyon, which lies in the south-east and has been the seat "
             "of government for a very long time."
         ),
-        "France -> is not Paris;",
+        "France -> France is not Paris",
     ),
     (
         "The meeting is on Friday at 3 pm in Berlin.",

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from .changed_numbers import plain_values
-from .names import is_name_like, japanese_names, name_mentions
+from .names import is_name_like, is_same_name, japanese_names, name_mentions
 from .numbers import number_mentions
 from .pairing import MOST, paired
 
@@ -62,16 +62,15 @@ def _unnamed(mentions: list[Mention], others: list[Mention], text: str) -> list[
     """The firm names of one side that the other does not have in any form."""
     known = {value for mention in others for value in mention.values}
     lowered = text.lower()
-    words = {word[:8] for word in re.findall(r"\w+", lowered)}
+    words: dict[str, set[str]] = {}
+    for word in re.findall(r"\w+", lowered):
+        words.setdefault(word[:3], set()).add(word)
     missing: dict[str, Mention] = {}
     for mention in mentions:
         name = mention.text.lower()
         if not mention.is_firm or name in known or name in missing or len(missing) > 10 * MOST:
             continue
-        # Russia and Russian, a plural, a possessive: one name.
-        root = name[: max(4, len(name) - 3)]
-        is_inflected = len(name) >= 5 and name.isalpha() and any(word.startswith(root[:8]) for word in words)
-        if name not in lowered and not is_inflected:
+        if name not in lowered and not any(is_same_name(name, word) for word in words.get(name[:3], ())):
             missing[name] = mention
     return list(missing.values())
 
@@ -117,10 +116,8 @@ def _have_other_values(gone: list[str], come: list[str]) -> bool:
 
 
 def _have_other_roots(gone: list[str], come: list[str]) -> bool:
-    roots = [{word.lower().rstrip(".,'’s") for word in side} for side in (gone, come)]
-    return bool(gone and come) and not any(
-        one[: max(4, len(one) - 3)] == other[: max(4, len(one) - 3)] for one in roots[0] for other in roots[1]
-    )
+    left, right = ([word.lower().rstrip(".,'’") for word in side] for side in (gone, come))
+    return bool(left and right) and not any(is_same_name(one, other) for one in left for other in right)
 
 
 def _side_by_side(pair: Pair, kind: Kind, gone: list[str], come: list[str]) -> Iterator[ChangedFact]:

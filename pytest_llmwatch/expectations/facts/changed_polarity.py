@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from .excerpts import exchanged, with_word_before
+from .mentions import Excerpt
 from .opposites import contradicting, japanese_opposites, opposition
 from .polarity import negations, prefixed
 from .stems import stem
@@ -139,12 +140,13 @@ def _japanese_prefixed(pair: Pair) -> Iterator[ChangedFact]:
                 yield pair.changed("negation", *sides)
 
 
-def _whole(text: str, word: str) -> str:
+def _whole(text: str, word: str) -> Excerpt:
     """The word as it stands there, with its ending and what it is made up with, unless that is long."""
     start = text.index(word)
     whole = with_word_before(text, start, start + len(word), more=0)
-    follows_number = text[: text.find(whole)][-1:].isdigit()
-    return word if follows_number or len(whole) > _LONGEST_WORD else whole
+    follows_number = text[: whole.start][-1:].isdigit()
+    is_bare = follows_number or len(whole.text) > _LONGEST_WORD
+    return Excerpt(text=word, start=start) if is_bare else whole
 
 
 def _stems_of(text: str) -> dict[str, str]:

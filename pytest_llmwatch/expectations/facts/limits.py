@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 _COUNTED = r"(?:[ -][a-z]{1,8})?\s?"
 _LEAST = re.compile(
     r"(?P<before>(?:at least|over|above|more than|older than|no (?:less|fewer) than|minimum(?: of)?"
-    r"|exceed(?:s|ing)?)\s)"
+    r"|exceed(?:s|ing)?)\s|[>≥]=?\s?)"
     rf"|(?P<after>{_COUNTED}(?:or|and) (?:older|more|above|over|up)\b|[^\s\d]{{0,3}}?(?:以上|超))",
     re.IGNORECASE,
 )
 _MOST = re.compile(
     r"(?P<before>(?:at most|under|below|less than|fewer than|younger than|no (?:more|later) than"
-    r"|not (?:more than|exceed)|up to|within|maximum(?: of)?)\s)"
+    r"|not (?:more than|exceed)|up to|within|maximum(?: of)?)\s|[<≤]=?\s?)"
     rf"|(?P<after>{_COUNTED}(?:or|and) (?:younger|less|fewer|below|under)\b|[^\s\d]{{0,3}}?(?:以下|未満|以内))",
     re.IGNORECASE,
 )

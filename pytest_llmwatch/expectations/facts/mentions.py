@@ -9,6 +9,14 @@ MentionKind = Literal["number", "version", "date", "weekday", "time", "negation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Excerpt:
+    """A part of a text, and where it begins."""
+
+    text: str
+    start: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Mention:
     """A fact found in a text.
 

@@ -24,7 +24,8 @@ I A An The This That These Those It He She They We You In On At For And But Or I
 After Before However Also There Here What Who How Why Where Which Is Are Was Were Do Does Did Yes No Not Its His Her
 Their Our My Your One Two Then Thus So Some Many Most Each Every All Both Another Such Overall Additionally
 Furthermore Moreover Finally First Second Third Despite Although Because Since During Once Let Please Sure Mr Mrs Ms
-Dr Can Could Will Would Should Might Must Have Has Had Be Been Only Even Just Still Yet Very Never Always AM PM OK
+Dr Can Could Will Would Should Might Must Have Has Had Be Been Only Even Just Still Yet Very Never Always AM PM
+OK None True False
 """
 _CALENDAR = """
 Monday Tuesday Wednesday Thursday Friday Saturday Sunday
@@ -32,6 +33,9 @@ January February March April May June July August September October November Dec
 """
 _DATES = frozenset(_CALENDAR.split())
 _NO_NAMES = frozenset(_CAPITALISED.split()) | _DATES
+_LEAST_ROOT = 4
+_LONGEST_ENDING = 3
+_GENDERS = frozenset("aeio")
 _SENTENCE_ENDS = '.!?:;\n"“(*#-•>'
 
 
@@ -82,6 +86,15 @@ def is_name_like(word: str) -> bool:
 def has_a_place(word: str) -> bool:
     """Whether it says something else in another place: a number, a name, a day."""
     return any(map(str.isdigit, word)) or word in _DATES or is_name_like(word)
+
+
+def is_same_name(one: str, other: str) -> bool:
+    """Whether two lower-case names are forms of one: Greece and Greek, a plural; not Maria and Mario."""
+    if one == other:
+        return True
+    is_gendered = one[:-1] == other[:-1] and {one[-1:], other[-1:]} <= _GENDERS
+    root = one[: max(_LEAST_ROOT, len(one) - _LONGEST_ENDING)]
+    return not is_gendered and len(one) > _LEAST_ROOT and other.startswith(root)
 
 
 def _begins(text: str, at: int) -> bool:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from functools import cache
-from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from . import lexicon
 from .stems import stem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
-Opposition = Literal["opposite", "modality", "date"]
+Opposition = Literal["opposite", "modality", "date", "name"]
+_Files = tuple[tuple[str, "Callable[[str], Iterator[lexicon.Pair]]", Opposition], ...]
+
+_EVERYWHERE: _Files = (
+    ("opposites", lexicon.opposed, "opposite"),
+    ("alternatives", lexicon.exclusive, "opposite"),
+    ("modality", lexicon.opposed, "modality"),
+)
+_FILES: dict[str, _Files] = {
+    "en": (*_EVERYWHERE, ("calendar", lexicon.exclusive, "date")),
+    "ja": (*_EVERYWHERE, ("names", lexicon.exclusive, "name")),
+}
 
 _DENYING = ("un", "in", "im", "ir", "il", "dis", "non", "de", "mis")
 
@@ -39,12 +49,8 @@ def opposition(one: str, other: str) -> Opposition:
 
 
 def _pairs(language: str) -> Iterator[tuple[lexicon.Pair, Opposition]]:
-    for pair in chain(lexicon.opposed(f"opposites.{language}"), lexicon.exclusive(f"alternatives.{language}")):
-        yield pair, "opposite"
-    for pair in lexicon.opposed(f"modality.{language}"):
-        yield pair, "modality"
-    if language == "en":
-        yield from ((pair, "date") for pair in lexicon.exclusive("calendar.en"))
+    for name, read, about in _FILES[language]:
+        yield from ((pair, about) for pair in read(f"{name}.{language}"))
 
 
 @cache

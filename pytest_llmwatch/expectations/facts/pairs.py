@@ -11,6 +11,7 @@ from pytest_llmwatch.drift.words import changed_spans
 
 from .changes import ChangedFact
 from .clauses import is_one_clause, partners
+from .mentions import Excerpt, Mention
 from .numbers import number_mentions
 from .polarity import is_japanese
 
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from pytest_llmwatch.drift.words import Span
 
     from .changes import Kind
-    from .mentions import Mention
+
+Placed = Mention | Excerpt
 
 # Above this share of equal words two texts are versions of one another, and what stands in one place is comparable.
 _NEAR = 0.85
@@ -107,7 +109,7 @@ class Pair:
         )
 
     def changed(
-        self, kind: Kind, before: Mention | str | None, after: Mention | str | None, *, is_certain: bool = True
+        self, kind: Kind, before: Placed | str | None, after: Placed | str | None, *, is_certain: bool = True
     ) -> ChangedFact:
         """A change with its places."""
         return ChangedFact(
@@ -120,11 +122,11 @@ class Pair:
         )
 
 
-def _text_of(mention: Mention | str | None) -> str | None:
+def _text_of(mention: Placed | str | None) -> str | None:
     return mention if mention is None or isinstance(mention, str) else mention.text
 
 
-def _line(text: str, mention: Mention | str | None, first: int) -> int | None:
+def _line(text: str, mention: Placed | str | None, first: int) -> int | None:
     if mention is None:
         return None
     start = text.find(mention) if isinstance(mention, str) else mention.start
