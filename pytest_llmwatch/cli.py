@@ -20,8 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the result is the exit code."""
     parser = _parser()
     given, paths = _without_paths(list(sys.argv[1:] if arguments is None else arguments))
-    options = parser.parse_args(given)
-    options.paths_given = paths
+    options, left = parser.parse_known_args(given)
+    if left and (given[0] != "diff" or any(each.startswith("-") for each in left)):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    options.paths_given, options.more = paths, left
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -241,7 +243,7 @@ def _diff(options: argparse.Namespace) -> int:
         _warn(str(error))
         return diff.MISUSED
     return diff.diff(
-        diff.Asked(arguments=options.arguments, paths=options.paths_given),
+        diff.Asked(arguments=[*options.arguments, *options.more], paths=options.paths_given),
         decoder(installed_formats(_warn)),
         price,
         printing=diff.Printing(

@@ -226,6 +226,7 @@ def test_a_mistake_in_the_command_line_ends_with_two(repository, diff, arguments
         (["both", "--"], {"a", "b", "日本 語"}),
         (["--", "both"], set()),
         (["main...", "tests/test_two.py"], {"b"}),
+        (["main", "--full", "tests/test_two.py"], {"b"}),
     ],
 )
 def test_revision_and_paths_are_told_apart_as_git_does(repository, diff, arguments, tests):

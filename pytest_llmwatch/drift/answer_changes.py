@@ -50,7 +50,7 @@ def answer_changes(before: ModelCall, after: ModelCall, tolerance: Tolerance) ->
     return AnswerChanges(
         verdict=worst_of(verdicts),
         changes=(*changes, *said),
-        similarity=comparison.similarity if comparison else None,
+        similarity=comparison.similarity if comparison and before.output_text and after.output_text else None,
     )
 
 

@@ -11,7 +11,7 @@ from pytest_llmwatch.calls import ReasoningPart, TextPart, ToolCallPart, ToolRes
 from .fields import distance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_llmwatch.calls import JSON, Message, ModelCall, Part
 
@@ -28,12 +28,21 @@ def paired_calls(before: Sequence[ModelCall], after: Sequence[ModelCall]) -> lis
     Equal requests belong together wherever they stand: calls made at the same time have no order. Of the others the
     nearest do; what is left over was added or removed.
     """
-    partner = _equal(before, after)
-    taken = set(partner.values())
-    old = [place for place in range(len(before)) if place not in taken]
-    new = [place for place in range(len(after)) if place not in partner]
-    partner |= _nearest(before, after, old, new)
+    partner: dict[int, int] = {}
+    for name in (_sent, _told_text):
+        partner |= _equal(name, before, after, *_left(partner, before, after))
+    partner |= _nearest(before, after, *_left(partner, before, after))
     return _in_order(partner, len(before), len(after))
+
+
+def _left(
+    partner: dict[int, int], before: Sequence[ModelCall], after: Sequence[ModelCall]
+) -> tuple[list[int], list[int]]:
+    """The places on both sides that have no partner yet."""
+    taken = set(partner.values())
+    return [place for place in range(len(before)) if place not in taken], [
+        place for place in range(len(after)) if place not in partner
+    ]
 
 
 def gist_of_message(message: Message) -> list[JSON]:
@@ -52,22 +61,33 @@ def gist_of_part(part: Part) -> JSON:
     return {"media": part.kind, "reference": part.reference}
 
 
-def _equal(before: Sequence[ModelCall], after: Sequence[ModelCall]) -> dict[int, int]:
-    """By place in the newer recording, the place of the first call in the older one that sent the same."""
+def _equal(
+    name: Callable[[Sequence[ModelCall], int], str],
+    before: Sequence[ModelCall],
+    after: Sequence[ModelCall],
+    old: list[int],
+    new: list[int],
+) -> dict[int, int]:
+    """By place in the newer recording, the place of the first call in the older one of the same name."""
     waiting: dict[str, list[int]] = defaultdict(list)
-    for place, call in enumerate(before):
-        waiting[_sent(call)].append(place)
+    for place in old:
+        waiting[name(before, place)].append(place)
     found: dict[int, int] = {}
-    for place, call in enumerate(after):
-        places = waiting.get(_sent(call))
+    for place in new:
+        places = waiting.get(name(after, place))
         if places:
             found[place] = places.pop(0)
     return found
 
 
-def _sent(call: ModelCall) -> str:
-    messages = [[message.role, gist_of_message(message)] for message in call.input_messages]
+def _sent(calls: Sequence[ModelCall], place: int) -> str:
+    call = calls[place]
+    messages = [_line(message) for message in call.input_messages]
     return json.dumps([call.operation_name, messages], sort_keys=True)
+
+
+def _told_text(calls: Sequence[ModelCall], place: int) -> str:
+    return json.dumps([calls[place].operation_name, *_told(calls, place)], sort_keys=True)
 
 
 def _nearest(before: Sequence[ModelCall], after: Sequence[ModelCall], old: list[int], new: list[int]) -> dict[int, int]:
@@ -95,8 +115,11 @@ def _told(calls: Sequence[ModelCall], place: int) -> tuple[JSON, JSON]:
     """What is new in a call: its messages beyond those of the call before it, and what came back."""
     call = calls[place]
     messages = [_line(one) for one in call.input_messages if one.role not in _SYSTEM]
-    earlier = [_line(one) for one in calls[place - 1].input_messages] if place else []
-    new: list[JSON] = [message for message in messages if message not in earlier]
+    earlier = [_line(one) for one in calls[place - 1].input_messages if one.role not in _SYSTEM] if place else []
+    told = next(
+        (at for at, pair in enumerate(zip(messages, earlier, strict=False)) if pair[0] != pair[1]), len(earlier)
+    )
+    new: list[JSON] = messages[told:]
     answer: list[JSON] = [_line(message) for message in call.output_messages[:1]]
     return new, answer
 

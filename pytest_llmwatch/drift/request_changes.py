@@ -43,16 +43,21 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """A message behind the system prompt: its name among those of its role, and whether an earlier answer said it."""
+    """A message behind the system prompt, its number among those of its role, and what came before its request."""
 
     message: Message
     number: int
-    is_echo: bool
+    earlier: Earlier
 
     @property
     def name(self) -> str:
         """`user message 2`."""
         return f"{self.message.role} message {self.number}"
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether an earlier answer said it, or asked for it."""
+        return self.earlier.echoes(self.message)
 
 
 def request_changes(before: Asked, after: Asked) -> Iterator[Change]:
@@ -114,19 +119,15 @@ def _said(asked: Asked, skip: int) -> list[_Said]:
     said = []
     for message in messages:
         seen[message.role] += 1
-        is_echo = asked.earlier.echoes(message)
-        said.append(_Said(message=message, number=seen[message.role], is_echo=is_echo))
+        said.append(_Said(message=message, number=seen[message.role], earlier=asked.earlier))
     return said
 
 
 def _aligned(old: list[_Said], new: list[_Said]) -> Iterator[tuple[_Said | None, _Said | None]]:
+    """The messages that are not the same in both, each with the one that it was or became."""
     keys = [[repr((one.message.role, gist_of_message(one.message))) for one in side] for side in (old, new)]
-    done = 0
     for a, b, c, d in changed_spans(keys[0], keys[1]):
-        yield from zip(old[done:a], new[c - (a - done) : c], strict=True)
         yield from _nearest(old[a:b], new[c:d])
-        done = b
-    yield from zip(old[done:], new[len(new) - (len(old) - done) :], strict=True)
 
 
 def _nearest(old: list[_Said], new: list[_Said]) -> Iterator[tuple[_Said | None, _Said | None]]:
