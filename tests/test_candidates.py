@@ -10,6 +10,9 @@ from pytest_llmwatch.cassette import Cassette, dump
 from pytest_llmwatch.commands import approval
 from pytest_llmwatch.commands.waiting import UnknownName, chosen, waiting_in
 from pytest_llmwatch.errors import UnreadableCandidate
+from pytest_llmwatch.exchange import Exchange, Request, Response
+from pytest_llmwatch.pairs import next_path
+from pytest_llmwatch.recording_key import recording_key
 from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile
 from pytest_llmwatch.snapshot_files import dump as dump_snapshots
 
@@ -29,6 +32,7 @@ def snapshots(output):
 def root(tmp_path, monkeypatch):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "tests").mkdir()
+    (tmp_path / "tests/test_bot.py").touch()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -74,7 +78,7 @@ def test_accept_replaces_cassette_and_snapshot_and_leaves_nothing_behind(root):
     snapshot = write(snapshot_beside(root / CASSETTE), snapshots("old"))
     kept(root, snapshot=snapshots("new"))
 
-    said = approval.accept(waiting_in(root)[0], force=False)
+    said = approval.accept(waiting_in(root)[0], root, force=False)
 
     assert (root / CASSETTE).read_text() == text(2)
     assert snapshot.read_text() == snapshots("new")
@@ -89,11 +93,21 @@ def test_a_baseline_that_changed_since_is_not_replaced_unless_by_force(root):
     baseline.write_text(text(3))
 
     with pytest.raises(approval.Refused, match="has changed since the check"):
-        approval.accept(waiting_in(root)[0], force=False)
+        approval.accept(waiting_in(root)[0], root, force=False)
     assert baseline.read_text() == text(3)
 
-    approval.accept(waiting_in(root)[0], force=True)
+    approval.accept(waiting_in(root)[0], root, force=True)
     assert baseline.read_text() == text(2)
+
+
+def test_a_candidate_of_a_test_that_is_gone_is_not_taken_over(root):
+    kept(root)
+    (root / "tests/test_bot.py").unlink()
+
+    with pytest.raises(approval.Refused, match=r"its test is gone: there is no tests/test_bot\.py"):
+        approval.accept(waiting_in(root)[0], root, force=False)
+
+    assert not (root / CASSETTE).exists()
 
 
 @pytest.mark.parametrize("force", [False, True])
@@ -103,7 +117,7 @@ def test_a_damaged_candidate_is_never_taken_over(root, force):
     candidate.path.write_text(text(2)[:-10])
 
     with pytest.raises(approval.Refused):
-        approval.accept(waiting_in(root)[0], force=force)
+        approval.accept(waiting_in(root)[0], root, force=force)
 
     assert baseline.read_text() == text(1)
 
@@ -131,7 +145,7 @@ def test_facts_that_make_no_sense_are_named_and_can_be_rejected(root, change):
         candidates.read(root, path)
     (damaged,) = waiting_in(root)
     with pytest.raises(approval.Refused):
-        approval.accept(damaged, force=True)
+        approval.accept(damaged, root, force=True)
     approval.reject(damaged, root)
     assert waiting_in(root) == []
 
@@ -144,18 +158,35 @@ def test_what_a_killed_accept_has_taken_over_does_not_wait_any_more(root):
     assert not candidate.path.exists()
 
 
+def test_an_accept_killed_between_cassette_and_snapshots_is_finished_by_whoever_looks_next(root):
+    write(root / CASSETTE, text(1))
+    target = write(snapshot_beside(root / CASSETTE), snapshots("old"))
+    answer = Response(status=200, headers=(), body=b"new")
+    exchange = Exchange(request=Request(method="POST", uri="https://h/x"), response=answer)
+    new = dump(Cassette(test=TEST, exchanges=(exchange,)))
+    approved = Snapshot(name="1", kind="text", text="new", recording=recording_key([exchange]))
+    kept(root, text_now=new, snapshot=dump_snapshots(SnapshotFile(test=TEST, snapshots=(approved,))))
+
+    (root / CASSETTE).write_text(new)
+    write(next_path(target), dump_snapshots(SnapshotFile(test=TEST, snapshots=(approved,))))
+
+    assert waiting_in(root) == []
+    assert "new" in target.read_text()
+    assert not next_path(target).exists()
+
+
 def test_a_pending_recording_becomes_the_cassette_unless_that_is_newer(root):
     pending = write(root / CASSETTE.replace(".yaml", ".pending.yaml"), text(2))
     (one,) = waiting_in(root)
 
     assert (one.kind, one.test, one.target) == ("pending", TEST, root / CASSETTE)
-    approval.accept(one, force=False)
+    approval.accept(one, root, force=False)
     assert (root / CASSETTE).read_text() == text(2)
     assert not pending.exists()
 
     write(pending, text(1, at="2025-12-31T00:00:00Z"))
     with pytest.raises(approval.Refused, match="was recorded after it"):
-        approval.accept(waiting_in(root)[0], force=False)
+        approval.accept(waiting_in(root)[0], root, force=False)
     assert (root / CASSETTE).read_text() == text(2)
 
 

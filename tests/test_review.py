@@ -77,6 +77,7 @@ class Waits:
 @pytest.fixture
 def waits(tmp_path, monkeypatch):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_bot.py").touch()
     monkeypatch.chdir(tmp_path)
     return Waits(tmp_path)
 

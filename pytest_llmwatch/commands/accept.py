@@ -25,10 +25,10 @@ FAILED = "its test failed, so it goes over only where you name it alone; look at
 def accept(names: Sequence[str], *, every: bool, force: bool, out: TextIO, warn: Warn) -> int:
     """Make candidates the baselines: 0 for all, 1 where one was refused, 2 where the names make no sense."""
 
-    def decide(one: Waiting, fit: Fit, root: Path) -> str:  # noqa: ARG001 - as `reject` has it
+    def decide(one: Waiting, fit: Fit, root: Path) -> str:
         if one.has_failed and fit == "within" and not force:
             raise approval.Refused(FAILED.format(path=os.path.relpath(one.path)))
-        return approval.accept(one, force=force)
+        return approval.accept(one, root, force=force)
 
     return _decided(names, "accepted", decide, every=every, out=out, warn=warn)
 

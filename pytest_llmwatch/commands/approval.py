@@ -26,15 +26,18 @@ class Refused(LLMWatchError):
     """It cannot be taken over; everything is as it was."""
 
 
-def accept(one: Waiting, *, force: bool) -> str:
+def accept(one: Waiting, root: Path, *, force: bool) -> str:
     """Make it the baseline; what was done, in words.
 
     Raises:
-        Refused: it is damaged, or (without `force`) older than the baseline.
+        Refused: it is damaged, or (without `force`) older than the baseline, or its test is gone.
         OSError: the disk refuses.
     """
     if one.problem is not None:
         raise Refused(_damaged(one.problem, one.path))
+    if one.is_orphan(root) and not force:
+        gone = f"its test is gone: there is no {one.test.partition('::')[0]}"
+        raise Refused(f"{gone}\nTo get rid of it: pytest-llmwatch reject {shlex.quote(_shown(one.path))}")
     return _accept_pending(one, force=force) if one.candidate is None else _accept_candidate(one.candidate, force=force)
 
 

@@ -97,10 +97,15 @@ def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Ca
     if one.problem is not None:
         return Case(waiting=one, found=not_comparable(one.problem, test=one.test))
     try:
-        before, after = _cassette(one.target), _cassette(one.path)
+        after = _cassette(one.path)
         snapshots = _snapshots_of(one)
     except (UnreadableCassette, UnreadableSnapshot) as error:
-        return Case(waiting=one, found=not_comparable(error.problem, test=one.test))
+        damaged = replace(one, problem=error.problem)
+        return Case(waiting=damaged, found=not_comparable(error.problem, test=one.test))
+    try:
+        before = _cassette(one.target)
+    except UnreadableCassette as error:
+        return Case(waiting=one, found=not_comparable(f"the recording: {error.problem}", test=one.test))
     old, new = (() if cassette is None else read(cassette) for cassette in (before, after))
     shown = tuple(_texts(old, new, snapshots))
     if before is None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from pytest_llmwatch.drift.run_changes import RunChanges
 from pytest_llmwatch.errors import LLMWatchError
 
+from .candidate_diffs import candidate_differences, root_of_candidates
 from .diff_files import NothingThere, differences, path_filter, unit_of
 from .diff_tests import Reader, shown_from, sums_of, test_changes
 from .git_tree import GitProblem, Repository, Revision, repository_at
+from .waiting import UnknownName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +69,7 @@ def diff(
     """Print what differs; 1 where a threshold is passed, 2 for a mistake in the command line."""
     try:
         run = run_changes(asked, decode, price, ignored=ignored, day=printing.day)
-    except (Misused, GitProblem, NothingThere) as error:
+    except (Misused, GitProblem, NothingThere, UnknownName) as error:
         warn(str(error))
         return MISUSED
     failures = list(fail_on.failures(run))
@@ -93,8 +95,13 @@ def run_changes(
         GitProblem: git is missing, or has no such revision to compare with.
         Misused: an argument is neither a revision nor a path, or is both.
         NothingThere: a path leads nowhere.
+        UnknownName: there is no such candidate.
     """
     here = Path.cwd()
+    root = root_of_candidates(here, [*asked.arguments, *(asked.paths or ())])
+    if root is not None:
+        reader = Reader(decode=decode, price=price, shown=shown_from(root, here), ignored=ignored)
+        return _candidate_changes(root, asked, reader, day=day)
     repository = repository_at(here)
     revision, paths = _revision_and_paths(repository, here, asked)
     base = revision or repository.main_revision()
@@ -113,6 +120,13 @@ def run_changes(
         spend=sums_of(reader),
         day=day,
     )
+
+
+def _candidate_changes(root: Path, asked: Asked, reader: Reader, *, day: str) -> RunChanges:
+    """What candidates would change of the recordings; git has no part in it."""
+    found = candidate_differences(root, [*asked.arguments, *(asked.paths or ())])
+    tests = tuple(test_changes(found, reader))
+    return RunChanges(base="the recordings", tests=tests, unchanged=0, unreadable=(), spend=sums_of(reader), day=day)
 
 
 def _revision_and_paths(repository: Repository, here: Path, asked: Asked) -> tuple[Revision | None, Sequence[str]]:

@@ -54,7 +54,7 @@ class Review:
         for group in self.groups:
             left = list(group.cases)
             while left:
-                self._show(left[0], group.sentence if len(left) == len(group.cases) else None)
+                self._show(left[0], group if len(left) == len(group.cases) else None)
                 answer = self._asked(left)
                 if answer == "q":
                     return
@@ -69,9 +69,9 @@ class Review:
             return []
         return [*refused, *left[1:]]
 
-    def _show(self, case: Case, sentence: str | None, *, in_full: bool = False) -> None:
-        place = f"[{self.counts.total() + 1}/{self.total}]"
-        page = _page(case, place, sentence)
+    def _show(self, case: Case, group: CaseGroup | None, *, in_full: bool = False) -> None:
+        """The page of a case; above the first of a group stands what the group is."""
+        page = _page(case, f"[{self.counts.total() + 1}/{self.total}]", group)
         for line in page_of(page, width=self.width, colour=self.colour, in_full=in_full):
             self.out.write(f"{line}\n")
 
@@ -105,7 +105,7 @@ class Review:
 
     def _said_of(self, case: Case, word: Word) -> str:
         if word == "accepted":
-            return approval.accept(case.waiting, force=False)
+            return approval.accept(case.waiting, self.root, force=False)
         if word == "rejected":
             return approval.reject(case.waiting, self.root)
         return f"{case.waiting.test} still waits"
@@ -145,7 +145,7 @@ def _print(walk: Review) -> None:
     for group in walk.groups:
         for case in group.cases:
             number += 1
-            page = _page(case, f"[{number}/{walk.total}]", group.sentence if case is group.cases[0] else None)
+            page = _page(case, f"[{number}/{walk.total}]", group if case is group.cases[0] else None)
             lines = [*page_of(page, width=walk.width, colour=walk.colour), *_commands(case), ""]
             walk.out.writelines(f"{line}\n" for line in lines)
     walk.out.write(f"{walk.total} waiting. To take all of them over: pytest-llmwatch accept --all\n")
@@ -157,7 +157,7 @@ def _commands(case: Case) -> list[str]:
     return [*accept, f"  pytest-llmwatch reject {name}"]
 
 
-def _page(case: Case, place: str, sentence: str | None) -> ReviewPage:
+def _page(case: Case, place: str, group: CaseGroup | None) -> ReviewPage:
     return ReviewPage(
         place=place,
         test=case.waiting.test,
@@ -168,7 +168,8 @@ def _page(case: Case, place: str, sentence: str | None) -> ReviewPage:
         before=case.before,
         after=case.after,
         notes=list(_notes(case)),
-        group=sentence,
+        group=None if group is None else group.sentence,
+        alike=[] if group is None else [f"{one.verdict}: {one.waiting.test}" for one in group.cases],
     )
 
 

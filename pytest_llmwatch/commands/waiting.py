@@ -60,6 +60,11 @@ class Waiting:
             return self.path, self.target, candidates.facts_path(self.path)
         return *self.candidate.files, *self.candidate.targets, candidates.facts_path(self.path)
 
+    def is_orphan(self, root: Path) -> bool:
+        """Whether its test file is gone; a wider fixture may be defined anywhere."""
+        place, colons, _names = self.test.partition("::")
+        return bool(colons) and place.endswith(".py") and not (root / place).exists() and not self.module.exists()
+
     @property
     def module(self) -> Path:
         """The test file, by the place of the cassette."""
@@ -83,7 +88,8 @@ def _candidates_in(root: Path) -> Iterator[Waiting]:
         if isinstance(one, UnreadableCandidate):
             path = one.path.with_name(one.path.name.removesuffix(candidates.FACTS) + ".yaml")
             test = os.path.relpath(path, root)
-            yield Waiting(kind="damaged", test=test, path=path, target=path, problem=one.problem)
+            target = root / path.relative_to(candidates.folder_of(root))
+            yield Waiting(kind="damaged", test=test, path=path, target=target, problem=one.problem)
             continue
         pairs.repair(one.targets[1], functools.partial(_key_at, one.baseline))
         if one.is_taken_over:

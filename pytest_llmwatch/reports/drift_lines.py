@@ -52,7 +52,7 @@ def drift_lines(tested: Iterable[Tested], *, width: int, in_full: bool, with_tab
         with_table: Whether figures of all tests are wanted beside each other, as for another model.
     """
     ones = sorted(tested, key=_worst_first)
-    changed = [one for one in ones if one["drift"]["verdict"] != "same" or _has_changes(one)]
+    changed = [one for one in ones if one["drift"]["verdict"] != "same" or (in_full and _has_changes(one))]
     width = max(width, LEAST_WIDTH)
     lines = [_counts(ones)] if ones else []
     if changed:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+SHOWN_ALIKE = 12
 BOLD, RED, YELLOW = "1", "1;31", "1;33"
 STYLES = {"broken": RED, "not comparable": RED, "damaged": RED, "drifted": YELLOW}
 
@@ -25,6 +26,7 @@ class ReviewPage:
     """What a page shows; `place` is `[2/7]`, `notes` are what one should know before one accepts.
 
     Attributes:
+        group: What the case and others have in common; `alike` are all of them, each on a line.
         texts: Title, old and new text of each answer or snapshot that would change.
         before: The facts of the recording that is there; `after` those of the new one.
     """
@@ -39,13 +41,16 @@ class ReviewPage:
     after: Mapping[str, object] = field(default_factory=dict)
     notes: Sequence[str] = ()
     group: str | None = None
+    alike: Sequence[str] = ()
 
 
 def page_of(page: ReviewPage, *, width: int, colour: bool, in_full: bool = False) -> Iterator[str]:
     """The page's lines in `width` columns, safe to print."""
     if page.group:
         yield from wrapped(page.group, width)
-        yield ""
+        yield from (f"  {visible(one)}" for one in page.alike[:SHOWN_ALIKE])
+        left = len(page.alike) - SHOWN_ALIKE
+        yield from [f"  and {left} more", ""] if left > 0 else [""]
     verdict = painted(page.verdict, STYLES.get(page.verdict, BOLD), colour)
     yield f"{page.place} {verdict}: {painted(visible(page.test), BOLD, colour)}"
     for note in page.notes:
@@ -57,7 +62,7 @@ def page_of(page: ReviewPage, *, width: int, colour: bool, in_full: bool = False
         yield f"  {painted(f'{visible(title)}:', DIM, colour)}"
         yield from side_by_side(before, after, titles=titles, width=width, colour=colour, in_full=in_full)
     if in_full:
-        yield f"  {painted(visible(page.file), DIM, colour)}"
+        yield f"  {painted(f'what was sent: pytest-llmwatch show {visible(page.file)}', DIM, colour)}"
 
 
 def _title(word: str, recorded: Mapping[str, object]) -> str:
