@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .attempts import LogicalCall
-    from .calls import ModelCall
+    from .calls import JSON, ModelCall
     from .cassette import Cassette
     from .drift.verdicts import DriftVerdict
-    from .exchange import Exchange
+    from .exchange import Exchange, Request
     from .own_prices import Price
     from .reports.drift_lines import DriftFacts, Source
     from .watch import Scope
@@ -80,10 +81,8 @@ def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
         return Drift(found=None, is_nothing_new=is_approved, notes=notes) if notes else None
     if baseline is None:
         return Drift(found=None, is_nothing_new=False, notes=notes)
-    before = calls_of(baseline.exchanges, recording.decode, recording.price)
-    after = recording.calls
-    if recording.mode == "new":  # what another worker got first was not asked for here
-        after = calls_of(recording.exchanges, recording.decode, recording.price)
+    sides = [[_plain(one, scope.body_of) for one in each] for each in (baseline.exchanges, recording.exchanges)]
+    before, after = (calls_of(side, recording.decode, recording.price) for side in sides)
     sdks_after = recorded_facts(scope.path.parent).get("sdks")
     found = attribution(
         before if is_over else before[: len(after)],
@@ -92,9 +91,19 @@ def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
         sdks_after=cast("Mapping[str, str] | None", sdks_after),  # `recorded_facts` writes versions
         test=recording.test,
     )
-    is_nothing_new = is_approved and recording_key(baseline.exchanges) == recording_key(recording.exchanges)
+    is_nothing_new = is_approved and recording_key(sides[0]) == recording_key(sides[1])
     drift = Drift(found=found, is_nothing_new=is_nothing_new, notes=notes)
     return drift if drift.verdict == "new" else replace(drift, found=replace(found, verdict=drift.verdict))
+
+
+def _plain(exchange: Exchange, body_of: Callable[[Request], JSON]) -> Exchange:
+    """The exchange without what does not count of a JSON request: a time, an id that is another at every run."""
+    try:
+        json.loads(exchange.request.body)
+    except (ValueError, RecursionError):
+        return exchange
+    body = json.dumps(body_of(exchange.request)).encode()
+    return replace(exchange, request=replace(exchange.request, body=body))
 
 
 def note_drift(scope: Scope) -> None:

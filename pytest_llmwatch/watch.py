@@ -21,10 +21,12 @@ import pytest
 
 from . import cassette_paths, settings, store
 from .budgets import NO_LIMITS, Budget, budget_of
+from .calls import JSON
 from .candidates import candidate_path, drop
 from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
 from .errors import BudgetExceeded, ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
+from .exchange import Request
 from .guard import Guard, Holder
 from .hosts import is_unstored, names_host
 from .live_limits import limit_live_calls, recorded_spend
@@ -46,8 +48,8 @@ from .write_policy import Mode, Outcome, Write, decide
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .calls import JSON, ModelCall
-    from .exchange import Exchange, Request
+    from .calls import ModelCall
+    from .exchange import Exchange
     from .expectations.judge_memories import JudgeMemory
     from .hosts import Route
     from .snapshot_notes import SnapshotNotes  # noqa: TC004 - nobody asks for the types of a Scope at run time
@@ -61,6 +63,7 @@ class Scope:
 
     Attributes:
         baseline: What the file had at the beginning; `None` where there was none.
+        body_of: What of a request counts.
         drift: How what was recorded differs from it, for the report.
         has_failed: Whether a test failed for a reason of its own, under `--llm-check`.
         has_drifted: Whether it was made to fail for drift.
@@ -70,6 +73,7 @@ class Scope:
     path: Path
     exists: bool
     baseline: Cassette | None = None
+    body_of: Callable[[Request], JSON] = significant_body
     drift: DriftFacts | None = None
     is_fixture: bool = False
     is_over: bool = False
@@ -170,7 +174,14 @@ class Watch:
         if mode != "replay":
             baseline = () if cassette is None else cassette.exchanges
             limit_live_calls(self, item, recording, budget, baseline=baseline, body_of=body_of)
-        return Scope(recording=recording, path=path, exists=cassette is not None, baseline=cassette, budget=budget)
+        return Scope(
+            recording=recording,
+            path=path,
+            exists=cassette is not None,
+            baseline=cassette,
+            body_of=body_of,
+            budget=budget,
+        )
 
     def _read(self, path: Path, item: pytest.Item) -> Cassette | None:
         try:

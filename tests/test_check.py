@@ -131,6 +131,19 @@ def test_a_test_that_is_fine_again_has_no_candidate(recorded, provider):
     assert candidates(recorded) == {}
 
 
+def test_what_does_not_count_of_a_request_is_no_drift(project, provider):
+    provider.answer_with(lambda _request: "The shop is open.")
+    bot = BOT.replace('"messages": [', '"seed": __import__("time").time_ns(), "user": str(os.getpid()), "messages": [')
+    project.write(test_bot=bot + "\n    def test_one(llm_cassette):\n        ask('x')\n")
+    project.write_file("pytest.ini", "[pytest]\naddopts = -p no:randomly\nllm_ignore_request_fields =\n    seed\n")
+    assert project.pytest("--llm-record").ret == 0
+
+    result = project.pytest("--llm-check")
+
+    result.stdout.fnmatch_lines(["checked against the recordings: 1 same"])
+    assert candidates(project) == {}
+
+
 def test_a_wider_fixture_that_drifted_fails_the_run_though_no_test_is_to_blame(recorded):
     result = recorded.pytest("--llm-check", "-k", "test_same")
 

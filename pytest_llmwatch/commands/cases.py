@@ -14,10 +14,11 @@ from pytest_llmwatch.drift.pairing import paired_calls
 from pytest_llmwatch.drift.verdicts import SEVERITY
 from pytest_llmwatch.drifting import calls_of, sdks_of
 from pytest_llmwatch.errors import UnreadableCassette, UnreadableSnapshot
+from pytest_llmwatch.request_key import ignored_field, without_ignored
 from pytest_llmwatch.snapshot_files import SnapshotFile
 from pytest_llmwatch.snapshot_files import parse as parse_snapshots
 
-from .prices import installed_prices, pricer, project_prices
+from .prices import installed_prices, pricer, project_lines, project_prices
 from .third_parties import decoder, installed_formats
 from .waiting import Waiting
 
@@ -82,13 +83,16 @@ def cases_of(waiting: Iterable[Waiting], warn: Callable[[str], None]) -> list[Ca
     """Each with what it would change.
 
     Raises:
-        SettingError: the project's prices make no sense.
+        SettingError: the project's prices, or the fields that it ignores, make no sense.
     """
     decode = decoder(installed_formats(warn))
     price = pricer(project_prices(), installed_prices(warn))
 
+    ignored = [ignored_field(line) for line in project_lines("llm_ignore_request_fields")]
+
     def read(cassette: Cassette) -> tuple[ModelCall, ...]:
-        return calls_of(cassette.exchanges, decode, price)
+        plain = (replace(one, request=without_ignored(one.request, ignored)) for one in cassette.exchanges)
+        return calls_of(plain, decode, price)
 
     return [_case(one, read) for one in waiting]
 
