@@ -199,6 +199,18 @@ def test_a_page_answers_what_was_sent_why_it_was_answered_so_and_what_it_cost(wr
     )
 
 
+def test_a_prompt_that_was_blocked_says_how_the_call_ended(write, capsys):
+    blocked = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "modelVersion": "gemini-2.5-flash"}
+    uri = "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent"
+    request = Request(method="POST", uri=uri, body=b'{"contents": [{"parts": [{"text": "hi"}]}]}')
+    answer = Response(status=200, body=json.dumps(blocked).encode())
+
+    assert main(["show", write("a.yaml", Exchange(request=request, response=answer))]) == 0
+
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "finish content_filter (the provider's word: PROHIBITED_CONTENT)" in shown
+
+
 def test_a_transfer_that_failed_says_why(write, capsys):
     gone = asked(failure=TransferFailure(kind="timeout", message="read timed out"))
 

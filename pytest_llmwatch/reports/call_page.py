@@ -205,6 +205,9 @@ def _answered(page: CallPage) -> Iterator[_Row]:
     for number, message in enumerate(call.output_messages):
         yield _Row(label="finish", text=_finish(call, number))
         yield from (replace(row, label=row.label or "answer") for row in map(_part, message.parts))
+    # A prompt that was blocked has an end and no message.
+    for number in range(len(call.output_messages), len(call.finish_reasons)):
+        yield _Row(label="finish", text=_finish(call, number))
 
 
 def _finish(call: ModelCall, number: int) -> str:
