@@ -193,6 +193,10 @@ class _Unpriced(ModelCall):
 
     __hash__ = ModelCall.__hash__
 
+    def __repr__(self) -> str:
+        # To who prints it, it is the call that it stands for.
+        return f"ModelCall{super().__repr__().removeprefix(type(self).__qualname__)}"
+
 
 def _recorded(cost: Decimal | None) -> Price | None:
     return None if cost is None else Price(cost=cost, source="recorded")

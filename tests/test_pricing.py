@@ -262,6 +262,7 @@ def test_a_call_that_waits_for_its_price_is_a_value_like_any_other():
     assert waiting() != called()
     assert replace(waiting(), latency=2.0) == replace(plain, latency=2.0)
     assert copy.deepcopy(waiting()) == plain
+    assert repr(waiting()).startswith("ModelCall(operation_name=")
     assert "cost=Decimal('1')" in repr(waiting())
 
 
