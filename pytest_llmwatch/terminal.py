@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 
 NAMED_TESTS = 3
+MOST_NAMED_TESTS = 50
 
 
 def start_progress(config: pytest.Config) -> Progress | None:
@@ -69,7 +70,10 @@ def _command(config: pytest.Config, entries: list[Entry]) -> str:
     refused = [entry for entry in entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
     names = sorted({str(config.cwd_relative_nodeid(entry["test"])) for entry in refused})  # type: ignore[arg-type]  # a NodeId is a str
     flags = settings.record_flags(config)
-    if len(names) <= NAMED_TESTS and not any(entry["is_fixture"] for entry in refused):
+    # `--lf` would record again what the guard alone refused, which needs no recording: then all are named.
+    is_mixed = any(entry["refused_hosts"] for entry in entries)
+    most = MOST_NAMED_TESTS if is_mixed else NAMED_TESTS
+    if len(names) <= most and not any(entry["is_fixture"] for entry in refused):
         chosen = names
     elif config.pluginmanager.has_plugin("lfplugin"):
         chosen = ["--lf"]

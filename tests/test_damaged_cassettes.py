@@ -236,6 +236,19 @@ def test_what_was_refused_is_recorded_by_a_command_that_names_it(recorded):
     )
 
 
+def test_what_only_the_guard_refused_is_not_among_what_is_recorded(recorded):
+    names = "".join(f"\n    @pytest.mark.llm\n    def test_{name}():\n        ask('{name}')\n" for name in "abcd")
+    connect = "__import__('socket').create_connection(('192.0.2.1', 80))"
+    reaches = f"\n    @pytest.mark.llm\n    def test_reaches():\n        {connect}\n"
+    recorded.write(test_bot=ASKS + names + reaches)
+
+    result = recorded.pytest("--color=no")
+
+    result.assert_outcomes(passed=1, failed=5)
+    tests = " ".join(f"test_bot.py::test_{name}" for name in "abcd")
+    result.stdout.fnmatch_lines([f"To record what was refused: pytest {tests} --llm-record"])
+
+
 def test_the_help_says_what_each_way_of_recording_does(project):
     text = " ".join(project.pytest("--help").stdout.str().split())
 
