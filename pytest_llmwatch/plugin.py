@@ -246,7 +246,7 @@ def pytest_runtest_makereport(
     report = yield
     watch = item.config.stash.get(WATCH, None)
     if watch is not None and (watch.item_scope or watch.touched or watch.uncovered_refusals):
-        from .masking import mask_report
+        from .masking import mask_later, mask_report
         from .verdict import judge, settle
 
         if watch.item_scope is not None and settings.tool_failures_of(item.config) != "ignore":
@@ -262,7 +262,9 @@ def pytest_runtest_makereport(
 
             judge_phase(watch, item, report)
         judge(watch, item.stash[OUTCOMES], call, report)
-        mask_report(report, functools.partial(watch.masked, item=item))
+        mask = functools.partial(watch.masked, item=item)
+        mask_report(report, mask)
+        mask_later(item.config, report.nodeid, mask)
         if report.when == "teardown":
             settle(watch, item.stash[OUTCOMES], report)
     elif call.excinfo is not None and _is_covered(item):

@@ -344,3 +344,29 @@ def test_a_pattern_a_hook_and_a_wrapper_add_to_what_is_redacted(project):
     )
     project.write_file("pytest.ini", QUIET + "llm_secret_patterns = (\n")
     project.pytest().stdout.fnmatch_lines(["*llm_secret_patterns: '(' does not compile*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_no_secret_is_in_the_output_of_a_subtest_or_in_a_property(project, workers):
+    project.write(
+        test_bot="""
+        import pytest
+        from bot import VAULT, send
+
+        @pytest.mark.llm
+        def test_parts(subtests, record_property):
+            record_property("vault", VAULT)
+            record_property("all", [1, ("x", VAULT), {"y": VAULT}])
+            with subtests.test("part"):
+                print("captured", VAULT)
+                assert send("say the key") == VAULT
+        """
+    )
+    report = ("--junitxml=report.xml", "-o", "junit_logging=all", "-rA")
+
+    result = project.pytest(*workers, *report, "--llm-record", env=project.secrets)
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*Captured stdout call*", "captured *redacted*"])
+    assert 'name="vault" value="' in (project.path / "report.xml").read_text(encoding="utf-8")
+    assert leaks(project, result) == []
