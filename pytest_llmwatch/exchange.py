@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Literal
 
 Headers = tuple[tuple[str, str], ...]
-FailureKind = Literal["connect", "timeout", "cut"]
+FailureKind = Literal["connect", "timeout", "cut", "cancelled", "raised"]
 
 
 def header_of(headers: Headers, name: str) -> str | None:
@@ -49,7 +49,8 @@ class Response:
 class TransferFailure:
     """Why a transfer ended before its end.
 
-    `kind` is `connect` (nobody answered), `timeout`, or `cut` (the body stopped early); `message` is the client's own.
+    `kind` is `connect` (nobody answered), `timeout`, `cut` (the body stopped early), `cancelled` (the application gave
+    up) or `raised` (by a wrapped function: `message` is its type and text then); else `message` is the client's own.
     """
 
     kind: FailureKind

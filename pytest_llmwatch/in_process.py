@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import functools
 import inspect
 import json
@@ -10,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import UnrecordableCall
 from .exchange import Exchange, Request, Response
+from .raised import failure_of, raise_again, until_given_up
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
+    from .exchange import TransferFailure
     from .recording import LiveCall, Recording
 
 METHOD = "CALL"
@@ -44,7 +48,8 @@ def _plain(recording: Recording, function: Callable[..., Any], model: str) -> Ca
         answer = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             return _result_of(answer)
-        result = function(*args, **kwargs)
+        with _keeping_failures(recording, answer):
+            result = function(*args, **kwargs)
         _finish(recording, answer, [_dumped(function, {"result": result})], JSON_TYPE)
         return result
 
@@ -55,8 +60,10 @@ def _coroutine(recording: Recording, function: Callable[..., Any], model: str) -
     async def call(*args: Any, **kwargs: Any) -> Any:
         answer = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
+            await until_given_up(answer)
             return _result_of(answer)
-        result = await function(*args, **kwargs)
+        with _keeping_failures(recording, answer):
+            result = await function(*args, **kwargs)
         _finish(recording, answer, [_dumped(function, {"result": result})], JSON_TYPE)
         return result
 
@@ -68,20 +75,24 @@ def _generator(recording: Recording, function: Callable[..., Any], model: str) -
         answer: Exchange | LiveCall | None = recording.answer(_request_of(function, model, args, kwargs))
         if isinstance(answer, Exchange):
             yield from _items_of(answer)
+            raise_again(answer.failure)
             return
         lines: list[bytes] = []
-        first = None
+        first = failure = None
         try:
             for item in function(*args, **kwargs):
                 first = first or time.monotonic()
                 lines.append(_dumped(function, item))
                 yield item
-        except Exception:
-            answer = None  # an answer that failed is not one to replay
+        except UnrecordableCall:
+            answer = None
+            raise
+        except Exception as error:
+            failure = failure_of(error)
             raise
         finally:  # what was taken is what was recorded, also where the reader stops early
             if answer is not None:
-                _finish(recording, answer, lines, LINES_TYPE, first)
+                _finish(recording, answer, lines, LINES_TYPE, first=first, failure=failure)
 
     return call
 
@@ -92,20 +103,25 @@ def _async_generator(recording: Recording, function: Callable[..., Any], model: 
         if isinstance(answer, Exchange):
             for item in _items_of(answer):
                 yield item
+            await until_given_up(answer)
+            raise_again(answer.failure)
             return
         lines: list[bytes] = []
-        first = None
+        first = failure = None
         try:
             async for item in function(*args, **kwargs):
                 first = first or time.monotonic()
                 lines.append(_dumped(function, item))
                 yield item
-        except Exception:
+        except UnrecordableCall:
             answer = None
+            raise
+        except (Exception, asyncio.CancelledError) as error:
+            failure = failure_of(error)
             raise
         finally:
             if answer is not None:
-                _finish(recording, answer, lines, LINES_TYPE, first)
+                _finish(recording, answer, lines, LINES_TYPE, first=first, failure=failure)
 
     return call
 
@@ -132,7 +148,17 @@ def _dumped(function: Callable[..., Any], value: object) -> bytes:
         ) from error
 
 
+@contextlib.contextmanager
+def _keeping_failures(recording: Recording, live: LiveCall) -> Iterator[None]:
+    try:
+        yield
+    except (Exception, asyncio.CancelledError) as error:
+        _end(recording, live, failure=failure_of(error))
+        raise
+
+
 def _result_of(exchange: Exchange) -> Any:
+    raise_again(exchange.failure)
     body = exchange.response.body if exchange.response else b"{}"
     return json.loads(body)["result"]
 
@@ -147,7 +173,18 @@ def _finish(
     live: LiveCall,
     lines: list[bytes],
     headers: tuple[tuple[str, str], ...],
+    *,
+    first: float | None = None,
+    failure: TransferFailure | None = None,
+) -> None:
+    _end(recording, live, Response(status=200, headers=headers, body=b"\n".join(lines)), failure, first)
+
+
+def _end(
+    recording: Recording,
+    live: LiveCall,
+    response: Response | None = None,
+    failure: TransferFailure | None = None,
     first: float | None = None,
 ) -> None:
-    response = Response(status=200, headers=headers, body=b"\n".join(lines))
-    recording.finish(live, response=response, failure=None, ended=time.monotonic(), first_chunk=first)
+    recording.finish(live, response=response, failure=failure, ended=time.monotonic(), first_chunk=first)

@@ -221,7 +221,7 @@ class Recording:
 
     @property
     def unfinished(self) -> int:
-        """How many live calls were begun and never came to an end: cancelled, or still under way."""
+        """How many live calls were begun and never came to an end."""
         return sum(one.exchange is None for one in self._live)
 
     @property

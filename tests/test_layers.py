@@ -50,6 +50,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "foreign_cassettes": NOTHING,
         "attempts": NOTHING,
         "recorded_answers": NOTHING,
+        "raised": NOTHING,
         "bodies": NOTHING,
         "request_key": NOTHING,
         "write_policy": NOTHING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import functools
 import hashlib
@@ -13,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 from pytest_llmwatch.bodies import header_free
 from pytest_llmwatch.exchange import Exchange, TransferFailure
+from pytest_llmwatch.raised import until_given_up
 
 from .switchboard import plain_request
 
@@ -50,11 +52,13 @@ def _edge(board: Switchboard, real: Callable[..., Any]) -> Callable[..., Any]:
         transfer = board.open(asked)
         if transfer is None:
             return await real(session, method, url, **options)
+        if isinstance(transfer.answer, Exchange):
+            await until_given_up(transfer.answer)
         _raise_recorded(transfer)
         with board.carrying(transfer):
             try:
                 response = await stub(session, method, _url_of(session, url), **options)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
                 if transfer.is_live and getattr(transfer.answer, "exchange", None) is None:
                     transfer.failure = TransferFailure(kind=_kind_of(error), message=str(error))
                     transfer.finish(None)
@@ -162,7 +166,9 @@ async def _read_watched(response: Any, transfer: Transfer) -> None:
     response._body = b"".join(pieces)
 
 
-def _kind_of(error: Exception) -> FailureKind:
+def _kind_of(error: BaseException) -> FailureKind:
+    if isinstance(error, asyncio.CancelledError):
+        return "cancelled"
     if isinstance(error, TimeoutError):
         return "timeout"
     return "connect" if "Connector" in type(error).__name__ else "cut"
@@ -171,7 +177,7 @@ def _kind_of(error: Exception) -> FailureKind:
 def _error_of(failure: TransferFailure, request: Request) -> Exception:
     import aiohttp
 
-    if failure.kind == "timeout":
+    if failure.kind in ("timeout", "cancelled"):
         return aiohttp.ServerTimeoutError(failure.message)
     if failure.kind == "connect":
         return _refusal(failure.message, request)

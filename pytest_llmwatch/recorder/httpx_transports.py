@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import sys
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from vcr.stubs.httpx_stubs import vcr_handle_async_request, vcr_handle_request
 
 from pytest_llmwatch.bodies import header_free
 from pytest_llmwatch.exchange import Exchange, TransferFailure
+from pytest_llmwatch.raised import until_given_up
 
 from .switchboard import plain_request, playable
 
@@ -80,12 +82,13 @@ def _async(board: Switchboard, httpx: Any, real: Callable[..., Any]) -> Callable
         transfer = board.open(asked)
         if transfer is None:
             return await real(transport, request)
-        if not transfer.is_live:
+        if isinstance(transfer.answer, Exchange):
+            await until_given_up(transfer.answer)
             return _replayed(transfer, httpx, request)
         with board.carrying(transfer):
             try:
                 response = await stub(transport, request)
-            except Exception as error:
+            except (Exception, asyncio.CancelledError) as error:
                 _failed(transfer, httpx, error)
                 raise
         return _with_end(response, transfer, httpx, request)
@@ -109,20 +112,22 @@ def _swapped(board: Switchboard, httpx: Any, request: Any) -> tuple[Request, Any
     return sent, httpx.Request(sent.method, sent.uri, headers=headers, **options)
 
 
-def _failed(transfer: Transfer, httpx: Any, error: Exception) -> None:
+def _failed(transfer: Transfer, httpx: Any, error: BaseException) -> None:
     transfer.failure = TransferFailure(kind=_kind_of(httpx, error), message=str(error))
     transfer.finish(None)
 
 
-def _kind_of(httpx: Any, error: Exception) -> FailureKind:
+def _kind_of(httpx: Any, error: BaseException) -> FailureKind:
+    if isinstance(error, asyncio.CancelledError):
+        return "cancelled"
     if isinstance(error, httpx.TimeoutException):
         return "timeout"
     return "connect" if isinstance(error, httpx.ConnectError) else "cut"
 
 
 def _error_of(httpx: Any, failure: TransferFailure, request: object) -> Exception:
-    kinds = {"timeout": httpx.ReadTimeout, "connect": httpx.ConnectError, "cut": httpx.RemoteProtocolError}
-    error: Exception = kinds[failure.kind](failure.message, request=request)
+    kinds = {"timeout": httpx.ReadTimeout, "cancelled": httpx.ReadTimeout, "connect": httpx.ConnectError}
+    error: Exception = kinds.get(failure.kind, httpx.RemoteProtocolError)(failure.message, request=request)
     return error
 
 
