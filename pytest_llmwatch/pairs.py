@@ -17,9 +17,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+NEXT = ".next"
+
+
 def next_path(snapshots: Path) -> Path:
     """Where snapshots wait for their cassette to be in its place."""
-    return snapshots.with_name(f".{snapshots.name}.next")
+    return snapshots.with_name(f".{snapshots.name}{NEXT}")
 
 
 def write_pair(*, cassette: Path, cassette_text: str | None, snapshots: Path, snapshots_text: str | None) -> None:

@@ -20,9 +20,10 @@ from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.base import AbstractSyrupyExtension
 
 from . import store
-from .drift.verdicts import compare_texts
+from .drift.verdicts import Tolerance, compare_texts
 from .errors import SnapshotMisuse
 from .file_names import snapshot_path
+from .pairs import NEXT, next_path
 from .snapshot_files import SnapshotFile, dump, parse
 from .snapshot_notes import SnapshotNotes
 from .snapshot_values import held
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from syrupy.location import PyTestLocation
 
-    from .drift.verdicts import Tolerance
     from .snapshot_notes import Note
 
 SUFFIX = ".snap"
@@ -54,14 +54,25 @@ class SnapshotRun:
         notes: Those of each test that asked for `llm_snapshot`, by the path of its file.
         tests_at: Which collected test has, or would have, its file at a path, and whether it asks for `llm_snapshot`.
         has_passed: Whether a test, by its id, has passed in this process.
+        tolerance: What is in force where no marker says otherwise.
         modules: The test files of which every test was collected.
     """
 
     has_passed: Callable[[str], bool]
+    tolerance: Tolerance
     notes: dict[str, SnapshotNotes] = field(default_factory=dict)
     tests_at: dict[str, tuple[str, bool]] = field(default_factory=dict)
     modules: set[Path] = field(default_factory=set)
     is_over: bool = False
+    _waiting: dict[Path, frozenset[str]] = field(default_factory=dict)
+
+    def is_half_done(self, path: Path) -> bool:
+        """Whether an earlier run was killed while it wrote this file; one look into each folder is enough."""
+        folder = path.parent
+        if folder not in self._waiting:
+            names = (each.name for each in os.scandir(folder)) if folder.is_dir() else ()
+            self._waiting[folder] = frozenset(name for name in names if name.endswith(NEXT))
+        return bool(self._waiting[folder]) and next_path(path).name in self._waiting[folder]
 
     def unused_at(self, path: str) -> list[str]:
         """The names at a path that nobody will compare with any more, as far as this process can know."""

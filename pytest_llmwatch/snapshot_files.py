@@ -22,6 +22,7 @@ matter, and there `\u202e`, `\r`, `\n`, `\\` are written out.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from dataclasses import dataclass
@@ -215,13 +216,16 @@ def _text_in(text: str, number: int, path: str) -> str:
         raise UnreadableSnapshot(path, f"broken quotes: {text[:60]}", line=number) from error
 
 
+@functools.lru_cache  # a suite has one or two, in every file
+def _tolerance_of(text: str) -> Tolerance:
+    facts = json.loads(text)
+    ignore = tuple(map(str, facts.get("ignore", [])))
+    return Tolerance(similarity=float(facts["similarity"]), facts=bool(facts["facts"]), ignore=ignore)
+
+
 def _tolerance_in(text: str, number: int, path: str) -> Tolerance:
     try:
-        facts = json.loads(text)
-        ignore = facts.get("ignore", [])
-        return Tolerance(
-            similarity=float(facts["similarity"]), facts=bool(facts["facts"]), ignore=tuple(map(str, ignore))
-        )
+        return _tolerance_of(text)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableSnapshot(path, f"a tolerance that cannot be read: {text[:80]}", line=number) from error
 

@@ -71,10 +71,11 @@ def snapshot_of(item: pytest.Item, watch: Watch, scope: Scope) -> LLMSnapshot:
     config = item.config
     if RUN not in config.stash:
         _hide_from_others(config)
-        run = config.stash[RUN] = SnapshotRun(has_passed=functools.partial(_has_passed, session))
+        has_passed = functools.partial(_has_passed, session)
+        run = config.stash[RUN] = SnapshotRun(has_passed=has_passed, tolerance=_tolerance_of(item, marker={}))
         config.pluginmanager.register(SnapshotPlugin(config, run), "llmwatch-snapshots")
     run = config.stash[RUN]
-    notes = scope.snapshots = _notes_of(item, watch, scope)
+    notes = scope.snapshots = _notes_of(item, watch, scope, run)
     former = run.notes.get(str(notes.path))
     if former is not None and former.file.test == notes.file.test:
         former.is_superseded = True  # the test is run again
@@ -95,10 +96,11 @@ def _has_passed(session: Any, test: str) -> bool:  # noqa: ANN401 - syrupy's ses
     return getattr(status, "value", None) == "passed"
 
 
-def _notes_of(item: pytest.Item, watch: Watch, scope: Scope) -> SnapshotNotes:
+def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -> SnapshotNotes:
     recording = scope.recording
     path = path_of(item)
-    pairs.repair(path, lambda: recording_key(recording.loaded))
+    if run.is_half_done(path):
+        pairs.repair(path, lambda: recording_key(recording.loaded))
     shown = watch.shown(path)
     return SnapshotNotes(
         path=path,
@@ -107,7 +109,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope) -> SnapshotNotes:
         command=_command(item),
         update=_update_of(item.config, recording.mode),
         is_soft=recording.mode == "check",
-        tolerance=_tolerance_of(item),
+        tolerance=run.tolerance if item.get_closest_marker("llm") is None else _tolerance_of(item),
         key_now=lambda: recording_key(recording.kept),
         models_now=lambda: (
             ", ".join(dict.fromkeys(call.response_model for call in recording.calls if call.response_model)) or None
@@ -161,11 +163,11 @@ def _update_of(config: pytest.Config, mode: str) -> Update:
     return "new" if is_new else "none"
 
 
-def _tolerance_of(item: pytest.Item) -> Tolerance:
+def _tolerance_of(item: pytest.Item, marker: dict[str, Any] | None = None) -> Tolerance:
     """The tolerance of a test's asserts: its marker, else the ini file, else what was measured."""
     from .snapshot import changed_tolerance
 
-    marker = settings.marker_arguments(item)
+    marker = settings.marker_arguments(item) if marker is None else marker
     read = functools.partial(settings.setting_of, config=item.config, environ=os.environ, marker=marker)
     similarity, facts, ignore = (read(name) for name in ("snapshot_similarity", "snapshot_facts", "snapshot_ignore"))
     try:
