@@ -143,7 +143,7 @@ MEASURES: dict[str, Measure] = {
     "max_ttft": Measure(
         of=_first_chunk, unit="seconds", says="begins to answer after", noun="time to first chunk", is_sum=False
     ),
-    "max_judge_cost": Measure(of=lambda call: call.cost, unit="money", says="judges for", noun="cost of judging"),
+    "max_judge_cost": Measure(of=lambda call: call.cost, unit="money", says="judging costs", noun="cost of judging"),
 }
 BUDGET_ARGUMENTS = tuple(MEASURES)
 _MONEY = frozenset({"max_cost", "max_judge_cost"})

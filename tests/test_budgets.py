@@ -106,7 +106,7 @@ def test_calls_of_judges_count_for_their_own_limit_alone():
 
     (breach,) = breaches_of(CALLS, budget, judge_calls=(call("0.021"),))
 
-    assert (breach.name, breach.reason) == ("max_judge_cost", "judges for $0.021, more than $0.02")
+    assert (breach.name, breach.reason) == ("max_judge_cost", "judging costs $0.021, more than $0.02")
 
 
 @pytest.mark.parametrize("value", ["0.5", "$0.50", Decimal("0.50"), 0.5, " 0.5 "])

@@ -1,0 +1,250 @@
+"""Money of live calls: what one will cost, what is set aside, what becomes of it, and what a run says in the end."""
+
+import subprocess
+import sys
+import threading
+from decimal import Decimal
+
+import pytest
+
+from pytest_llmwatch import Exchange, Message, ModelCall, Request, Response, TextPart, TransferFailure, Usage
+from pytest_llmwatch.accounts import Account, Settlement, account_in
+from pytest_llmwatch.calls import MediaPart, ToolCallPart, ToolDefinition, ToolResultPart
+from pytest_llmwatch.estimates import Recorded, estimate_of, tokens_in
+from pytest_llmwatch.ledger import OwnLedger, SharedLedger
+from pytest_llmwatch.own_prices import Price
+from pytest_llmwatch.reports.run_cost import RunCost, alarms_of, lines_of
+from pytest_llmwatch.spending_gate import settlement_of
+
+CENT = Decimal("0.01")
+REQUEST = Request(method="POST", uri="https://api.openai.com/v1/chat/completions")
+
+
+def call(said="Hello there", *, parameters=None, model="gpt-5-mini", cost=None, **facts):
+    return ModelCall(
+        operation_name=facts.pop("operation_name", "chat"),
+        request_model=model,
+        input_messages=(Message(role="user", parts=(TextPart(text=said),)),),
+        parameters=parameters or {},
+        cost=None if cost is None else Decimal(cost),
+        **facts,
+    )
+
+
+def a_token_a_dollar(asked):
+    return Price(cost=Decimal((asked.usage.input_tokens or 0) + (asked.usage.output_tokens or 0)), source="llm_prices")
+
+
+def recorded(key, said, number, cost, **facts):
+    return Recorded(key=key, body={"messages": said}, call=call(said, cost=cost, **facts), number=number)
+
+
+def estimate(asked, *, key="key", body=None, baseline=(), price=a_token_a_dollar, average=None):
+    return estimate_of(asked, key=key, body=body, baseline=baseline, price=price, average=average)
+
+
+def test_a_recording_of_the_same_request_is_the_estimate_and_the_dearest_of_several():
+    baseline = [recorded("key", "a", 1, "0.01"), recorded("key", "a", 2, "0.02"), recorded("other", "a", 3, "9")]
+
+    found = estimate(call(), baseline=baseline, average=(3, Decimal(5)))
+
+    assert (found.most, found.least) == (Decimal("0.02"), Decimal("0.02"))
+    assert found.source == "as its recording did (request 2 in its cassette)"
+
+
+def test_else_the_nearest_recording_of_that_model_is():
+    baseline = [
+        recorded("1", "Summarise this long letter about phones", 1, "0.03"),
+        recorded("2", "Can I return a used phone?", 2, "0.01"),
+        recorded("3", "Can I return a used laptop?", 3, "9", model="gpt-5"),
+        recorded("4", "Can I return a used laptop?", 4, None),
+    ]
+
+    found = estimate(call(), body={"messages": "Can I return a used laptop?"}, baseline=baseline)
+
+    assert (found.most, found.source) == (CENT, "as the nearest recording did (request 2 in its cassette)")
+
+
+@pytest.mark.parametrize(
+    "asked, most, least, source",
+    [
+        (call("a" * 40), 1014, 14, "by its length: 14 tokens in, 1,000 out (assumed, it sets no limit)"),
+        (call("返品" * 10), 1024, 24, "by its length: 24 tokens in"),
+        (call("a" * 40, parameters={"max_tokens": 50}), 64, 14, "50 out (max_tokens=50)"),
+        (call("a" * 40, parameters={"generationConfig": {"maxOutputTokens": 7}}), 21, 14, "7 out (maxOutputTokens=7)"),
+        (call("a" * 40, parameters={"max_tokens": 50, "n": 3}), 164, 14, "150 out (max_tokens=50, 3 times)"),
+        (call("a" * 40, parameters={"max_tokens": True, "n": "x"}), 1014, 14, "1,000 out"),
+        (call("a" * 40, operation_name="embeddings"), 14, 14, "by its length: 14 tokens in"),
+        (call("a" * 40, error_type="cut", streaming=True), 1014, 14, "by its length"),
+    ],
+)
+def test_else_its_length_and_the_limit_of_its_answer_are(asked, most, least, source):
+    found = estimate(asked)
+
+    assert (found.most, found.least) == (most, least)
+    assert source in found.source
+
+
+def test_all_that_a_model_reads_counts():
+    parts = (
+        MediaPart(kind="image", reference="x"),
+        ToolCallPart(name="search", arguments={"q": "phones"}),
+        ToolResultPart(result={"found": 3}),
+        ToolResultPart(result="three"),
+    )
+    asked = ModelCall(
+        input_messages=(Message(role="user", parts=parts),),
+        tool_definitions=(ToolDefinition(name="search", description="Finds things", parameters={"type": "object"}),),
+    )
+
+    assert 1020 < estimate(asked).least < 1060
+    assert tokens_in("Can I return it? はい") == 7
+
+
+def test_this_run_knows_better_than_a_guess():
+    found = estimate(call("a" * 40), average=(12, Decimal("500.5")))
+    large = estimate(call("a" * 4000), average=(1, Decimal(2)))
+
+    assert (found.most, found.least) == (Decimal("500.5"), 14)
+    assert found.source == "as the 12 calls of gpt-5-mini in this run did, on average"
+    assert (large.most, large.source) == (1004, "as the call of gpt-5-mini in this run did, on average")
+
+
+def test_what_has_no_price_has_no_estimate_but_its_tokens_are_there_for_a_remedy():
+    found = estimate(call(), price=lambda _asked: Price(reason="no price is known for x"))
+
+    assert (found.most, found.source) == (None, "no price is known for x")
+    assert found.call.usage == Usage(input_tokens=7, output_tokens=1000)
+
+
+def test_an_account_sets_aside_settles_and_stops_for_good():
+    account = Account()
+
+    assert account.reserve(4 * CENT, 10 * CENT)
+    assert account.reserve(6 * CENT, 10 * CENT)
+    account.settle(6 * CENT, Settlement(cost=CENT, model="m"))
+    assert (account.spent, account.reserved, account.average("m")) == (CENT, 4 * CENT, (1, CENT))
+    assert not account.reserve(6 * CENT, 10 * CENT)
+    assert not account.reserve(Decimal(0), 10 * CENT)
+    account.settle(4 * CENT, Settlement(cost=None, reason="no usage"))
+    assert (account.spent, account.guessed, account.unknown) == (5 * CENT, 4 * CENT, ["no usage"])
+    assert account_in(account.to_json()) == account
+
+
+def test_an_account_may_be_spent_to_its_last_cent_and_is_left_as_it_was_by_a_call_that_another_limit_stops():
+    account = Account()
+
+    assert account.reserve(CENT, CENT)
+    account.release(CENT)
+    assert account == Account()
+
+
+ANSWER = Response(status=200)
+
+
+@pytest.mark.parametrize(
+    "facts, price, expected",
+    [
+        ({"response": ANSWER}, Price(cost=CENT), Settlement(cost=CENT, model="gpt-5-mini")),
+        ({"response": ANSWER}, Price(reason="no usage"), Settlement(cost=None, reason="no usage")),
+        ({"response": Response(status=429)}, Price(reason="an error"), Settlement(cost=Decimal(0))),
+        ({"response": Response(status=503)}, Price(reason="an error"), Settlement(cost=Decimal(0))),
+        ({"response": Response(status=400)}, Price(reason="an error"), Settlement(cost=None)),
+        ({"failure": TransferFailure(kind="connect")}, Price(reason="-"), Settlement(cost=Decimal(0))),
+        ({"failure": TransferFailure(kind="timeout")}, Price(reason="-"), Settlement(cost=None)),
+        ({"response": ANSWER, "failure": TransferFailure(kind="cut")}, Price(reason="-"), Settlement(cost=None)),
+    ],
+)
+def test_a_call_that_is_over_costs_what_it_cost_or_what_it_may_have(facts, price, expected):
+    assert settlement_of(call(), Exchange(request=REQUEST, **facts), price, CENT) == expected
+
+
+def test_what_costs_nothing_needs_no_usage():
+    silent = settlement_of(call(), Exchange(request=REQUEST, response=ANSWER), Price(reason="no usage"), Decimal(0))
+
+    assert silent == Settlement(cost=Decimal(0))
+
+
+WORKER = """
+import sys
+from decimal import Decimal
+from pathlib import Path
+from pytest_llmwatch.accounts import Settlement
+from pytest_llmwatch.ledger import SharedLedger
+
+ledger = SharedLedger(Path(sys.argv[1]))
+for _ in range(50):
+    with ledger.opened() as account:
+        taken = account.reserve(Decimal("0.01"), Decimal("0.60"))
+    if taken:
+        with ledger.opened() as account:
+            account.settle(Decimal("0.01"), Settlement(cost=Decimal("0.01"), model="m" * 50))
+"""
+
+
+def test_processes_spend_from_one_account(tmp_path):
+    path = tmp_path / "account.json"
+    workers = [subprocess.Popen([sys.executable, "-c", WORKER, str(path)]) for _ in range(3)]
+
+    assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+    with SharedLedger(path).opened() as account:
+        assert (account.spent, account.reserved, account.is_stopped) == (Decimal("0.60"), 0, True)
+        account.seen.clear()  # a shorter line than the one that stands there
+    with SharedLedger(path).opened() as account:
+        assert account.average("m" * 50) is None
+
+
+@pytest.mark.parametrize("kind", ["own", "shared"])
+def test_threads_spend_from_one_account(tmp_path, kind):
+    ledger = OwnLedger() if kind == "own" else SharedLedger(tmp_path / "account.json")
+    admitted = []
+
+    def spend():
+        with ledger.opened() as account:
+            if account.reserve(CENT, 5 * CENT):
+                admitted.append(1)
+
+    threads = [threading.Thread(target=spend) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(admitted) == 5
+
+
+@pytest.mark.parametrize(
+    "facts, lines, alarms",
+    [
+        ({"spent": "0.49", "is_live": True}, ["spent $0.49 of $0.50"], []),
+        ({"spent": "0.49"}, ["cost as recorded: $0.49 of $0.50"], []),
+        (
+            {"spent": "0.5000000004"},
+            ["cost as recorded: $0.5000000004 of $0.50"],
+            ["Over the limit of the whole run: $0.5000000004"],
+        ),
+        ({"spent": "0.123456789"}, ["cost as recorded: $0.123457 of $0.50"], []),
+        ({"spent": "0.4", "guessed": "0.1", "is_live": True}, ["spent $0.40 of $0.50 ($0.10 of it estimated)"], []),
+        (
+            {"spent": "0.4", "is_live": True, "is_stopped": True},
+            ["spent $0.40 of $0.50"],
+            ["Live spending was stopped"],
+        ),
+        ({"spent": "0.6", "is_live": True, "is_stopped": True}, ["spent $0.60 of $0.50"], ["Over the limit"]),
+        (
+            {"spent": "0", "unknown": ("x\x1b",)},
+            ["cost as recorded: $0.00 of $0.50"],
+            ["The limit of the whole run, $0.50"],
+        ),
+    ],
+)
+def test_a_run_says_what_it_cost_of_what_it_may(facts, lines, alarms):
+    money = {name: Decimal(value) if name in {"spent", "guessed"} else value for name, value in facts.items()}
+    cost = RunCost(limit=Decimal("0.50"), **money)
+
+    assert lines_of(cost) == lines
+    assert [line.startswith(alarm) for line, alarm in zip(alarms_of(cost), alarms, strict=False)] == [True] * len(
+        alarms
+    )
+    assert cost.is_breached == bool(alarms)
+    assert "\x1b" not in "".join(alarms_of(cost))
