@@ -82,8 +82,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
         help="call the live model for every request of the selected tests, compare with the recordings, fail on drift; "
         "changes no recording, keeps candidates for `pytest-llmwatch review`",
     )
-    limit = "US dollars that the whole run, with all its workers, may cost: live calls beyond it are not made"
-    group.addoption("--llm-max-cost", dest="llm_max_cost", metavar="USD", default=None, help=limit)
+    said = "US dollars that the whole run, with all its workers, may cost: live calls beyond it are not made"
+    for flag in ("--llmwatch-max-cost", "--llm-max-cost"):
+        with contextlib.suppress(ValueError):  # the short one is somebody else's
+            group.addoption(flag, dest="llmwatch_max_cost", metavar="USD", default=None, help=said)
     args[:] = settings.with_explicit_modes(args, flags)
 
 

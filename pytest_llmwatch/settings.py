@@ -139,7 +139,7 @@ SETTINGS: dict[str, Setting] = {
         help="tools that failed in a test that passed (`llm_cassette.tool_failures`): `warn`, `fail` or `ignore`",
     ),
     "max_cost": Setting(
-        options=("llm_max_cost",),
+        options=("llmwatch_max_cost",),
         environ="LLMWATCH_MAX_COST",
         ini="llm_max_cost",
         help="US dollars that the whole run may cost: live calls beyond it are not made; recorded ones fail the run",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from . import settings
 from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
 from .reports.run_cost import alarms_of
-from .reports.summary import Summary, lines_of, tested
+from .reports.summary import Summary, lines_of, refused_in, tested
 from .run_limit import COST
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pytest
     from _pytest.terminal import TerminalReporter
 
+    from .reports.run_cost import RunCost
     from .reports.summary import Entry
 
 
@@ -65,9 +66,9 @@ def _nothing() -> None:
     """A line that was printed stays."""
 
 
-def _command(config: pytest.Config, entries: list[Entry]) -> str:
+def _command(config: pytest.Config, entries: list[Entry], cost: RunCost | None) -> str:
     """What records the tests that were refused: by name, or those that failed, or all of this run once more."""
-    refused = [entry for entry in entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
+    refused = refused_in(entries, cost)
     names = sorted({str(config.cwd_relative_nodeid(entry["test"])) for entry in refused})  # type: ignore[arg-type]  # a NodeId is a str
     flags = settings.record_flags(config)
     # `--lf` would record again what the guard alone refused, which needs no recording: then all are named.
@@ -80,14 +81,14 @@ def _command(config: pytest.Config, entries: list[Entry]) -> str:
     else:
         arguments = map(str, config.invocation_params.args)
         chosen = [one for one in arguments if one.partition("=")[0] not in flags]
-    limit = settings.run_limit_of(config)
-    return shlex.join(["pytest", *chosen, flags[0], *([] if limit is None else [f"--llm-max-cost={limit}"])])
+    flag = settings.CHECK_FLAG if settings.mode_of(config) == "check" else flags[0]
+    return shlex.join(["pytest", *chosen, flag, *([] if cost is None else [f"--llm-max-cost={cost.limit}"])])
 
 
 def write_summary(reporter: TerminalReporter, entries: list[Entry]) -> None:
     """The one section, in runs that used us."""
     cost = reporter.config.stash.get(COST, None)
-    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config, entries), cost=cost))
+    lines = lines_of(Summary(entries=tuple(entries), command=_command(reporter.config, entries, cost), cost=cost))
     if lines:
         reporter.write_sep("=", "llmwatch")
         for line in [*lines, *_drift(reporter, entries)]:

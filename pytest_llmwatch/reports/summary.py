@@ -126,6 +126,16 @@ def _is_busy(entry: Entry) -> bool:
     return entry["kind"] != "no calls" or entry["write"] != "leave" or bool(entry.get("snapshots"))
 
 
+def refused_in(entries: Iterable[Entry], cost: RunCost | None) -> list[Entry]:
+    """The tests and fixtures whose refused calls another run would make.
+
+    What exceeds a test's own limit exceeds it again; another run has the money of the run's limit anew.
+    """
+    is_run_stopped = cost is not None and cost.is_stopped
+    refused = [entry for entry in entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
+    return [entry for entry in refused if is_run_stopped or "is_stopped" not in entry]
+
+
 def _merged(entries: Iterable[Entry]) -> list[Entry]:
     """Each fixture once, however many workers set it up or tore it down.
 
@@ -229,21 +239,13 @@ def _advice(summary: Summary) -> list[str]:
         for entry in summary.entries
         if entry["redacted"] and entry["write"] in ("replace", "keep beside")
     ]
-    # What exceeds a test's own limit exceeds it again; another run has the money of the run's limit anew.
-    is_run_stopped = summary.cost is not None and summary.cost.is_stopped
     # A run with swaps is no replay: what it refused is not recorded by running it again.
-    refused = [
-        entry
-        for entry in summary.entries
-        if entry["kind"] == "refused"
-        and not entry["refused_hosts"]
-        and "model_swap" not in entry
-        and (is_run_stopped or "is_stopped" not in entry)
-    ]
+    refused = [entry for entry in refused_in(summary.entries, summary.cost) if "model_swap" not in entry]
     hosts = sorted({host for entry in summary.entries for host in entry["refused_hosts"]})
     pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
     if refused:
-        advice.append(f"To record what was refused: {summary.command}")
+        what = "To check" if "--llm-check" in summary.command else "To record"
+        advice.append(f"{what} what was refused: {summary.command}")
     if hosts:
         named = ", ".join(hosts[:SHOWN_HOSTS]) + (" …" if len(hosts) > SHOWN_HOSTS else "")
         advice.append(f"Refused by the guard: {named} (llm_passthrough_hosts lets a host pass)")
