@@ -27,6 +27,7 @@ from pytest_llmwatch import (
     html_of,
     json_like,
     json_of,
+    judged_by,
     language,
     length,
     markdown_of,
@@ -578,6 +579,8 @@ ALL = [
     no_leak_of("secret-word", "one two three four five six seven eight nine ten eleven twelve"),
     no_pii(),
     finish_reason("stop"),
+    judged_by(lambda text, _criteria: (0.5, text), "Good?"),
+    judged_by(lambda text, _criteria: text, "Good?", samples=2),
 ]
 HOSTILE = [
     "\ud800 lone",

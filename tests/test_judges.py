@@ -8,6 +8,8 @@ from decimal import Decimal
 
 import openai
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_llmwatch import SettingError, Verdict, all_of, any_of, judged_by, not_, rubric
 from pytest_llmwatch.expectations import surroundings
@@ -108,6 +110,33 @@ def test_anything_else_leaves_the_verdict_undecided_and_says_what_came(answer, p
     assert verdict.reason == f"could not be judged: the judge {problem}"
     assert verdict.found == found
     assert not_(judged_by(answering(answer), "Rude?")) != "Go away."
+
+
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.decimals()
+    | st.complex_numbers()
+    | st.text()
+    | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.tuples(inner, inner)
+        | st.dictionaries(st.sampled_from(["score", "passed", "reason", "x"]), inner)
+    ),
+    max_leaves=4,
+)
+
+
+@given(answer=ANYTHING)
+def test_whatever_a_judge_answers_is_judged_and_explained(answer):
+    wanted = judged_by(answering(answer), "Polite?")
+    verdict = wanted.judge("Go away.")
+
+    assert verdict.is_undecided is (verdict.score is None)
+    assert verdict.passed or page_of("==", "Go away.", wanted, in_full=True)
 
 
 def test_numbers_of_numpy_are_numbers():

@@ -131,6 +131,11 @@ def messages_verdict(reply: object) -> object:
     return given[0] if isinstance(given[0], dict) else _broken("called its tool with no object", str(given[0]))
 
 
+def not_json(error: json.JSONDecodeError) -> Verdict:
+    """The verdict on an answer of which the client itself could make nothing."""
+    return _broken("answered what is not JSON at all", error.doc)
+
+
 def _broken(problem: str, said: object, reply: object = None) -> Verdict:
     came = said if isinstance(said, str) and said else reply if isinstance(reply, str) else None
     found = None if not came else quoted(came, _SHOWN)

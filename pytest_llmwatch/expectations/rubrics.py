@@ -12,7 +12,7 @@ from pytest_llmwatch.errors import SettingError
 from .awaiting import finished
 from .expectation import arguments
 from .judge_clients import check_installed, is_async, is_chat, is_client, made_client, on_this_loop
-from .judge_requests import chat_request, chat_verdict, messages_request, messages_verdict
+from .judge_requests import chat_request, chat_verdict, messages_request, messages_verdict, not_json
 from .judges import Judged, check_settings, unless
 
 if TYPE_CHECKING:
@@ -47,6 +47,12 @@ class ModelJudge:
 
     def __call__(self, text: str, criteria: str) -> object:
         """What the model says of the text, or a verdict that says why that is none."""
+        try:
+            return self._said(text, criteria)
+        except json.JSONDecodeError as error:  # what a proxy answers in the model's place; the SDKs let it out
+            return not_json(error)
+
+    def _said(self, text: str, criteria: str) -> object:
         if is_async(self.client):
             return finished(self._awaited(text, criteria))
         if self.client is not None:
