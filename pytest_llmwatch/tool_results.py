@@ -250,7 +250,7 @@ def failure_in(result: JSON, *, is_error: bool = False) -> str | None:
         is_error: The result is marked as an error.
     """
     if is_error:
-        return f"an error: {_shown(_unwrapped(result))}"
+        return f"an error: {_shown(unwrapped(result))}"
     try:
         return _failure_in(result)
     except RecursionError:
@@ -258,7 +258,7 @@ def failure_in(result: JSON, *, is_error: bool = False) -> str | None:
 
 
 def _failure_in(result: JSON) -> str | None:
-    value = _unwrapped(result)
+    value = unwrapped(result)
     if isinstance(value, str):
         return _failure_in_text(value)
     if value is None or value in ([], {}):
@@ -322,7 +322,7 @@ def _is_bad_state(held: JSON) -> bool:
     return isinstance(held, str) and held.strip().lower() in _BAD_STATES
 
 
-def _unwrapped(value: JSON) -> JSON:
+def unwrapped(value: JSON) -> JSON:
     """The value itself: parsed where it is JSON, out of content blocks and of an object with one field."""
     for _ in range(8):
         if isinstance(value, str):

@@ -1,5 +1,6 @@
 """What follows from an earlier answer is not taken for a change of the prompt; JSON answers, errors, loose calls."""
 
+import itertools
 import json
 from dataclasses import replace
 from decimal import Decimal
@@ -276,3 +277,31 @@ def test_the_facts_of_an_answer_are_told_in_one_breath():
 )
 def test_lines_are_broken_at_spaces_and_between_japanese_letters(text, width, lines):
     assert wrapped(text, width) == lines
+
+
+@pytest.mark.parametrize("spoken, other", list(itertools.combinations(SPEAKERS, 2)))
+def test_the_same_conversation_in_another_format_differs_in_nothing_that_was_said(spoken, other):
+    attributed = attribution(calls_of(ENGLISH, spoken), calls_of(ENGLISH, other))
+
+    assert {one.kind for one in attributed.causes} <= {"provider", "parameter"}
+    assert (attributed.effects, attributed.consequences) == ((), ())
+
+
+def test_a_value_as_deep_as_no_stack_is_not_comparable():
+    deep: list = []
+    for _ in range(20_000):
+        deep = [deep]
+    calls = [asked("?"), asked("?", parameters={"deep": deep})]
+
+    assert attribution(calls[:1], calls[1:]).verdict in ("same", "not comparable")
+
+
+def test_a_tool_result_that_goes_missing_is_one_change():
+    said = tuple(one for one in ENGLISH.said)
+    uses = ENGLISH.turns[0].uses
+    fewer = ENGLISH.turn(0, uses=uses[:1])
+
+    attributed = judged(ENGLISH.but(said=said), fewer, "anthropic")
+
+    assert found(attributed)[1] == {("tool call", "tool call search_docs")}
+    assert found(attributed)[2] == {("message", "call of search_docs"), ("retrieval", "result of search_docs")}

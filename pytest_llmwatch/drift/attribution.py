@@ -9,8 +9,9 @@ from .answer_changes import AnswerChanges, answer_changes, worst_of
 from .changes import CAUSE_KINDS, EFFECT_KINDS, Change, SpendChange, Totals, merged, totals_of
 from .echoes import Earlier
 from .fields import MISSING
+from .message_changes import Asked
 from .pairing import paired_calls
-from .request_changes import Asked, request_changes
+from .request_changes import request_changes
 from .verdicts import DriftVerdict, Tolerance
 
 if TYPE_CHECKING:
@@ -127,10 +128,20 @@ def attribution(
         sdks_after: The same for the newer recording.
         test: The test's id.
     """
+    sdks = list(_sdk_changes(sdks_before, sdks_after))
+    try:
+        return _compared(before, after, sdks, tolerance or Tolerance(), test)
+    except RecursionError:
+        return not_comparable("a value in one of them is nested too deeply", test=test)
+
+
+def _compared(
+    before: Sequence[ModelCall], after: Sequence[ModelCall], sdks: list[Change], tolerance: Tolerance, test: str | None
+) -> Attribution:
     pairs = paired_calls(before, after)
-    answers = _answers(before, after, pairs, tolerance or Tolerance())
+    answers = _answers(before, after, pairs, tolerance)
     changed = {number for number, answer in answers.items() if answer.changes}
-    found = merged([*_request_changes(before, after, pairs, changed), *_sdk_changes(sdks_before, sdks_after)])
+    found = merged([*_request_changes(before, after, pairs, changed), *sdks])
     effects = [replace(change, calls=(number,)) for number, answer in answers.items() for change in answer.changes]
     texts = [one.similarity for one in answers.values() if one.similarity is not None]
     return Attribution(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch.calls import ModelCall, ToolCallPart, ToolResultPart
 
-from .pairing import gist_of_message, gist_of_part
+from .pairing import gist_of_message, gist_of_part, items_of
 from .words import text_spans
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class Earlier:
             return all(tool_call_of(result, asked) is not None for result in results)
         if message.role != "assistant":
             return False
-        gist = [part for part in gist_of_message(message) if part != {"text": ""}]
+        gist = gist_of_message(message)
         return any(_is_told(gist, answer) for call in self.calls for answer in call.output_messages)
 
     def was_sent_before(self, message: Message) -> bool:
         """Whether a call that has no counterpart has sent this message already."""
         gist = gist_of_message(message)
-        told = (each for call in self.unpaired for each in call.input_messages)
+        told = (each for call in self.unpaired for each in items_of(call.input_messages))
         return any(each.role == message.role and gist_of_message(each) == gist for each in told)
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from itertools import groupby
 from typing import TYPE_CHECKING
 
-from pytest_llmwatch.calls import ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+from pytest_llmwatch.calls import Message, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+from pytest_llmwatch.tool_results import unwrapped
 
 from .fields import distance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_llmwatch.calls import JSON, Message, ModelCall, Part
+    from pytest_llmwatch.calls import JSON, ModelCall, Part
 
 Pair = tuple[int | None, int | None]
 
@@ -45,6 +47,20 @@ def _left(
     ]
 
 
+def items_of(messages: Iterable[Message]) -> Iterator[Message]:
+    """The messages with every tool call and every result as one of its own: formats bundle them differently."""
+    for message in messages:
+        said = [part for part in message.parts if not isinstance(part, ReasoningPart) and part != TextPart(text="")]
+        if not said:
+            yield Message(role=message.role)
+        for is_words, parts in groupby(said, lambda part: not isinstance(part, ToolCallPart | ToolResultPart)):
+            if is_words:
+                yield Message(role=message.role, parts=tuple(parts))
+                continue
+            for part in parts:
+                yield Message(role="assistant" if isinstance(part, ToolCallPart) else "tool", parts=(part,))
+
+
 def gist_of_message(message: Message) -> list[JSON]:
     """What a message says, without the ids and the thoughts that no two recordings share."""
     return [gist_of_part(part) for part in message.parts if not isinstance(part, ReasoningPart)]
@@ -57,7 +73,7 @@ def gist_of_part(part: Part) -> JSON:
     if isinstance(part, ToolCallPart):
         return {"call": part.name, "arguments": part.arguments}
     if isinstance(part, ToolResultPart):
-        return {"result": part.result} | ({"is_error": True} if part.is_error else {})
+        return {"result": unwrapped(part.result)} | ({"is_error": True} if part.is_error else {})
     return {"media": part.kind, "reference": part.reference}
 
 
@@ -82,7 +98,7 @@ def _equal(
 
 def _sent(calls: Sequence[ModelCall], place: int) -> str:
     call = calls[place]
-    messages = [_line(message) for message in call.input_messages]
+    messages = [_line(message) for message in items_of(call.input_messages)]
     return json.dumps([call.operation_name, messages], sort_keys=True)
 
 
