@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import os
 import sys
@@ -55,8 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         parser.addini(setting.ini, setting.help, type=setting.ini_type, default=None)  # type: ignore[arg-type]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, object, object]:
     """Declare the flags, `--llm-record` only where no other package owns it, and write bare ones out."""
     group = parser.getgroup("llmwatch", "recording and replaying model calls (pytest-llmwatch)")
     text = (
@@ -68,12 +69,6 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
     for flag in flags:
         said = text if flag == flags[0] else "the same"
         group.addoption(flag, dest=flag.strip("-").replace("-", "_"), help=said, **options)
-    said = (
-        "with --llm-record or --llm-check: ask the model NEW where the code asks OLD, a name or a pattern; repeatable"
-    )
-    for flag in ("--llmwatch-model", "--llm-model"):
-        with contextlib.suppress(ValueError):  # the short one is somebody else's
-            group.addoption(flag, dest="llmwatch_model", action="append", metavar="OLD=NEW", help=said)
     group.addoption(
         settings.CHECK_FLAG,
         dest="llm_check",
@@ -82,11 +77,23 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
         help="call the live model for every request of the selected tests, compare with the recordings, fail on drift; "
         "changes no recording, keeps candidates for `pytest-llmwatch review`",
     )
-    said = "US dollars that the whole run, with all its workers, may cost: live calls beyond it are not made"
-    for flag in ("--llmwatch-max-cost", "--llm-max-cost"):
-        with contextlib.suppress(ValueError):  # the short one is somebody else's
-            group.addoption(flag, dest="llmwatch_max_cost", metavar="USD", default=None, help=said)
     args[:] = settings.with_explicit_modes(args, flags)
+    result = yield
+    _declare_common_names(group, settings.declared_flags(parser))
+    return result
+
+
+def _declare_common_names(group: pytest.OptionGroup, taken: frozenset[str]) -> None:
+    """Flags with names that a project's own `conftest.py` may have taken: there only the long one is ours."""
+    swap = (
+        "with --llm-record or --llm-check: ask the model NEW where the code asks OLD, a name or a pattern; repeatable"
+    )
+    cost = "US dollars that the whole run, with all its workers, may cost: live calls beyond it are not made"
+    for prefix in ("--llmwatch", "--llm"):
+        if f"{prefix}-model" not in taken:
+            group.addoption(f"{prefix}-model", dest="llmwatch_model", action="append", metavar="OLD=NEW", help=swap)
+        if f"{prefix}-max-cost" not in taken:
+            group.addoption(f"{prefix}-max-cost", dest="llmwatch_max_cost", metavar="USD", default=None, help=cost)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -349,6 +349,12 @@ def marker_arguments(item: pytest.Item) -> dict[str, Any]:
     return arguments
 
 
+def declared_flags(parser: pytest.Parser) -> frozenset[str]:
+    """The flags that are declared so far; pytest has no public way to ask, and a second declaration ends the run."""
+    groups = (*getattr(parser, "_groups", ()), getattr(parser, "_anonymous", None))
+    return frozenset(name for group in groups if group is not None for each in group.options for name in each.names())
+
+
 def record_flags(config: pytest.Config) -> tuple[str, ...]:
     """The flags that are ours: both, unless another package owns the short one."""
     return ("--llmwatch-record",) if _is_foreign(config, "llm_record") else ("--llm-record", "--llmwatch-record")

@@ -112,6 +112,15 @@ def test_a_model_that_will_be_shut_down_is_a_note_and_one_that_was_is_a_finding(
     assert (unknown.returncode, unknown.stdout) == (0, "1 cassette read: 0 findings\n")
 
 
+def test_the_model_of_a_judge_is_changed_in_the_code(suite):
+    keep(suite, replace(exchange("gpt-5-mini"), role="judge"))
+
+    assert (
+        "    let another model judge, and record again with --llm-record  (https://"
+        in lint(suite, at="2026-11-28").stdout
+    )
+
+
 def snapshot(recording, name="1"):
     return Snapshot(name=name, kind="text", text="Yes.", recording=recording)
 

@@ -316,3 +316,26 @@ def test_the_lines_of_a_summary_are_safe_for_a_terminal_and_short():
     assert swap_lines(facts) == [
         r"no request asked for a; asked for: \x1b[2J, m0, m1, m2, m3, m4, m5, m6 … (--llm-model, llm_models)"
     ]
+
+
+def test_a_flag_of_the_project_with_the_same_name_stays_the_projects(asks, provider):
+    provider.answer_with(lambda _: says("Yes."))
+    asks.write(
+        conftest="""
+        def pytest_addoption(parser):
+            parser.addoption("--llm-model", default="house")
+            parser.addoption("--llm-max-cost", default="all")
+
+        def pytest_configure(config):
+            print("the project's:", config.getoption("--llm-model"), config.getoption("--llm-max-cost"))
+        """
+    )
+
+    theirs = asks.pytest("-s", "--llm-model", "llama", "test_bot.py", "--llm-record")
+    ours = asks.pytest("-s", "--llm-record", "--llmwatch-model", "gpt-5-mini=next")
+
+    theirs.assert_outcomes(passed=1)
+    theirs.stdout.fnmatch_lines(["the project's: llama all"])
+    ours.assert_outcomes(passed=1)
+    ours.stdout.fnmatch_lines(["the project's: house all", "model asked: next in place of gpt-5-mini (1 recording)"])
+    assert [request.json["model"] for request in provider.requests] == ["gpt-5-mini", "next"]

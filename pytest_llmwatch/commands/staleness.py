@@ -11,6 +11,7 @@ from pytest_llmwatch import wire
 from pytest_llmwatch.attempts import retry_number
 from pytest_llmwatch.model_shutdowns import endings_of, shutdowns_in
 from pytest_llmwatch.pricing import date_of
+from pytest_llmwatch.roles import JUDGE
 
 from .findings import Found
 
@@ -49,15 +50,23 @@ def ending_models(
     file: str, cassette: Cassette, decode: Callable[[Exchange], ModelCall], *, now: datetime
 ) -> Iterator[Found]:
     """A finding for each model of its calls that is gone, a note for each that will be."""
-    calls = (wire.read(each, decode) for each in cassette.exchanges if not retry_number(each.request))
-    for ending in endings_of(calls, shutdowns(), today=now.date()):
-        model, page, is_gone = ending.shutdown.model, ending.shutdown.page, ending.shutdown.on <= now.date()
-        yield Found(
-            file=file,
-            kind="model gone" if is_gone and ending.is_sure else "model leaving",
-            message=_message(ending, days=(ending.shutdown.on - now.date()).days),
-            advice=f"to try another: pytest --llm-check --llm-model {model}=NEW  ({page})",
-        )
+    for role in (None, JUDGE):
+        asked = (each for each in cassette.exchanges if each.role == role and not retry_number(each.request))
+        calls = (wire.read(each, decode) for each in asked)
+        for ending in endings_of(calls, shutdowns(), today=now.date()):
+            is_gone = ending.shutdown.on <= now.date()
+            yield Found(
+                file=file,
+                kind="model gone" if is_gone and ending.is_sure else "model leaving",
+                message=_message(ending, days=(ending.shutdown.on - now.date()).days),
+                advice=f"{_remedy(ending.shutdown.model, role)}  ({ending.shutdown.page})",
+            )
+
+
+def _remedy(model: str, role: str | None) -> str:
+    if role == JUDGE:
+        return "let another model judge, and record again with --llm-record"
+    return f"to try another: pytest --llm-check --llm-model {model}=NEW"
 
 
 def _message(ending: Ending, *, days: int) -> str:
