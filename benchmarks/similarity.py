@@ -1,6 +1,6 @@
 """How well `similar_to` follows people's judgement, and how many changed facts `same_facts_as` sees.
 
-    LLMWATCH_SEMANTIC=FOLDER python benchmarks/similarity.py [--part similarity|facts] [--half 0|1] [--predictions FOLDER]
+    LLMWATCH_SEMANTIC=FOLDER python benchmarks/similarity.py [--part similarity|facts] [--half 0|1]
 
 The folder holds pairs of texts with what people said of them: `sts.jsonl` with `gold_sts.jsonl` (how alike two texts
 are) and `facts.jsonl` with `gold_facts.jsonl` (whether the second text contradicts the first); with a `bars.json` each

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -188,6 +189,12 @@ def test_embeddings_are_kept_and_read_again(kept):
 
     assert read.tolist() == other
     assert again == computed
+
+
+def test_the_extra_brings_what_keeps_the_model_to_one_thread():
+    project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    assert any(asked.startswith("threadpoolctl") for asked in project["optional-dependencies"]["semantic"])
 
 
 @needs_model
