@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 
 from . import store
 from .budgets import breaches_of
+from .candidates import candidate_path
 from .errors import OverBudget
+from .live_limits import flag_of
 from .reports.budget_page import OverBudgetFacts, over_budget_page
 from .roles import JUDGE
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from .budgets import Breach
@@ -60,14 +64,21 @@ def _page(watch: Watch, item: pytest.Item, scope: Scope, breaches: tuple[Breach,
     recording = scope.recording
     is_judging = breaches[0].name == "max_judge_cost"
     spend = recording.judge_spend if is_judging else recording.spend
-    path = store.pending_path(scope.path) if recording.made else scope.path
     facts = OverBudgetFacts(
         test=recording.test,
         breaches=breaches,
         calls=spend.of,
         origin=spend.origin,
         today=recording.spend_today(JUDGE if is_judging else None),
-        look=f"pytest-llmwatch show {shlex.quote(watch.shown(path))}",
-        record=watch.command(item),
+        look=f"pytest-llmwatch show {shlex.quote(watch.shown(_file_of(watch, scope)))}",
+        record=watch.command(item, flag_of(watch)),
     )
     return over_budget_page(facts)
+
+
+def _file_of(watch: Watch, scope: Scope) -> Path:
+    """Where the calls are to be seen: what a test made that failed is not in its cassette."""
+    if not scope.recording.made:
+        return scope.path
+    is_check = scope.recording.mode == "check"
+    return candidate_path(watch.config.rootpath, scope.path) if is_check else store.pending_path(scope.path)

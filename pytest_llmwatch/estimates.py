@@ -35,6 +35,8 @@ _OUTPUT_LIMITS = frozenset(
     }
     | {"maxOutputTokens", "maxTokens", "maxTokenCount", "num_predict"}
 )
+_BY_LENGTH = "by its length"
+_Guess = tuple[Decimal | None, str]
 _CHOICES = frozenset({"n", "candidateCount", "num_generations", "best_of"})
 
 
@@ -53,15 +55,20 @@ class Estimate:
     """What a call will cost, and where that comes from.
 
     Attributes:
-        most: What it will cost, at most as far as one can tell; `None` where nobody knows, and `source` says why.
-        least: What it will cost for certain, or as its recording did.
-        call: The call, with its tokens where they are estimated.
+        cost: What it will cost, about; `None` where nobody knows, and `source` says why.
+        call: The call, with tokens as its length lets one expect.
+        least: What its input costs, whatever the answer.
     """
 
-    most: Decimal | None
-    least: Decimal | None
+    cost: Decimal | None
     source: str
     call: ModelCall
+    least: Decimal
+
+    @property
+    def least_source(self) -> str:
+        """Where `least` comes from."""
+        return f"for its input alone, {self.call.usage.input_tokens:,} tokens by its length"
 
 
 def estimate_of(
@@ -83,7 +90,17 @@ def estimate_of(
         price: The price, today, of a call with its tokens.
         average: How many calls of that model this run has made, and what one cost on average.
     """
-    return _as_recorded(call, key, body, list(baseline)) or _by_input(call, price, average)
+    most, said = (None, "") if call.operation_name in _WITHOUT_OUTPUT else _output_tokens(call)
+    # There is no answer yet, which is no error here.
+    asked = replace(call, streaming=False, error_type=None, error_message=None, billing={})
+    full = replace(asked, usage=Usage(input_tokens=_input_tokens(call), output_tokens=most))
+    least = price(replace(full, usage=replace(full.usage, output_tokens=most and 0))).cost or Decimal(0)
+    cost, source = _as_recorded(call, key, body, list(baseline)) or _by_length(full, said, price)
+    if average is not None and cost is not None and source.startswith(_BY_LENGTH):
+        times, cost = average[0], max(average[1], least)
+        calls = "the call" if times == 1 else f"the {times} calls"
+        source = f"as {calls} of {call.request_model} in this run did, on average"
+    return Estimate(cost=cost, source=source, call=full, least=least)
 
 
 def tokens_in(text: str) -> int:
@@ -92,44 +109,31 @@ def tokens_in(text: str) -> int:
     return math.ceil(plain / LETTERS_PER_TOKEN) + len(text) - plain
 
 
-def _as_recorded(call: ModelCall, key: str, body: JSON, baseline: list[Recorded]) -> Estimate | None:
+def _as_recorded(call: ModelCall, key: str, body: JSON, baseline: list[Recorded]) -> _Guess | None:
     same = [one for one in baseline if one.key == key and one.call.cost is not None]
     if same:
-        dearest = max(same, key=lambda one: one.call.cost or 0)
-        return _like(dearest, call, "its recording")
+        return _like(max(same, key=lambda one: one.call.cost or 0), "its recording")
     alike = [one for one in baseline if _is_alike(one.call, call)][:NEAREST_OF]
     priced = [one for one in alike if one.call.cost is not None]
     if not priced:
         return None
-    return _like(min(priced, key=lambda one: distance(one.body, body)), call, "the nearest recording")
+    return _like(min(priced, key=lambda one: distance(one.body, body)), "the nearest recording")
 
 
-def _like(recorded: Recorded, call: ModelCall, what: str) -> Estimate:
-    cost = recorded.call.cost
-    source = f"as {what} did (request {recorded.number} in its cassette)"
-    return Estimate(most=cost, least=cost, source=source, call=call)
+def _like(recorded: Recorded, what: str) -> _Guess:
+    return recorded.call.cost, f"as {what} did (request {recorded.number} in its cassette)"
 
 
 def _is_alike(recorded: ModelCall, call: ModelCall) -> bool:
     return (recorded.operation_name, recorded.request_model) == (call.operation_name, call.request_model)
 
 
-def _by_input(call: ModelCall, price: Callable[[ModelCall], Price], average: tuple[int, Decimal] | None) -> Estimate:
-    read = _input_tokens(call)
-    most, said = (None, "") if call.operation_name in _WITHOUT_OUTPUT else _output_tokens(call)
-    # There is no answer yet, which is no error here.
-    asked = replace(call, streaming=False, error_type=None, error_message=None, billing={})
-    full = replace(asked, usage=Usage(input_tokens=read, output_tokens=most))
-    found, least = price(full), price(replace(asked, usage=Usage(input_tokens=read, output_tokens=most and 0)))
+def _by_length(full: ModelCall, said: str, price: Callable[[ModelCall], Price]) -> _Guess:
+    found, usage = price(full), full.usage
     if found.cost is None:
-        return Estimate(most=None, least=None, source=found.reason or "no price is known", call=full)
-    if average is not None:
-        times, cost = average
-        calls = "the call" if times == 1 else f"the {times} calls"
-        source = f"as {calls} of {call.request_model} in this run did, on average"
-        return Estimate(most=max(cost, least.cost or cost), least=least.cost, source=source, call=full)
-    written = "" if most is None else f", {most:,} out ({said})"
-    return Estimate(most=found.cost, least=least.cost, source=f"by its length: {read:,} tokens in{written}", call=full)
+        return None, found.reason or "no price is known"
+    written = "" if usage.output_tokens is None else f", {usage.output_tokens:,} out ({said})"
+    return found.cost, f"{_BY_LENGTH}: {usage.input_tokens:,} tokens in{written}"
 
 
 def _input_tokens(call: ModelCall) -> int:

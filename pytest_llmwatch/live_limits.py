@@ -53,12 +53,12 @@ def limit_live_calls(
         baseline=functools.cache(lambda: _recorded(recording, baseline, body_of)),
         decode=recording.decode,
         price=recording.price,
-        command=watch.command(item, _flag_of(watch)),
+        command=watch.command(item, flag_of(watch)),
         mask=functools.partial(watch.masked, item=item),
     ).reserve
 
 
-def _flag_of(watch: Watch) -> str:
+def flag_of(watch: Watch) -> str:
     """The flag that makes the calls of this run again."""
     record = settings.record_flag(watch.config)
     return {"new": f"{record}=new", "check": settings.CHECK_FLAG}.get(watch.mode, record)

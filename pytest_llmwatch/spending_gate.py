@@ -57,6 +57,10 @@ class _Wanted:
     request: Request
     estimate: Estimate
 
+    def source_of(self, purse: Purse, share: Decimal | None) -> str:
+        """Where the share that a purse is asked for comes from."""
+        return self.estimate.source if purse.is_of_run or share is None else self.estimate.least_source
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gate:
@@ -91,10 +95,11 @@ class Gate:
             held = replace(account)
         estimate = self._estimate(call, request, key, body, held.average(call.request_model))
         wanted = _Wanted(request_line(request, body), request, estimate)
-        if estimate.most is None or estimate.least is None:
+        if estimate.cost is None:
             raise self._refusal(wanted, purses[-1], held, None)
-        # A test's own limit is judged when it is over: until then it stops what exceeds it for certain.
-        shares = [(purse, estimate.most if purse.is_of_run else estimate.least) for purse in purses]
+        # A test's own limit is judged when it is over. Until then it stops what exceeds it for certain: were the dear
+        # recording of before the estimate, no cheaper prompt could ever be recorded.
+        shares = [(purse, estimate.cost if purse.is_of_run else estimate.least) for purse in purses]
         self._take(wanted, shares)
         return functools.partial(self._settle, shares)
 
@@ -128,7 +133,7 @@ class Gate:
             limit_words=purse.words,
             account=held,
             estimate=share,
-            source=wanted.estimate.source,
+            source=wanted.source_of(purse, share),
             marker=None if purse.is_of_run else purse.name,
             command=self.command,
         )

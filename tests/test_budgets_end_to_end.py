@@ -218,6 +218,13 @@ def test_the_markers_limit_stops_a_live_test_and_no_other(suite, provider):
         ]
     )
     result.stdout.no_fnmatch_line("To record what was refused*")
+    source = (suite.path / "test_bot.py").read_text(encoding="utf-8")
+    suite.write(test_bot=source.replace("0.001", "0.0004"))
+    provider.answer_with(lambda _request: answer(usage=(100, 10)))
+    suite.pytest("-k", "modest").assert_outcomes(failed=1)
+    suite.pytest("-k", "modest", "--llm-record").assert_outcomes(
+        passed=1
+    )  # its dear recording does not stand in the way
 
 
 def test_what_has_no_price_is_not_called_under_a_limit_and_the_page_has_both_remedies(suite, provider):

@@ -48,7 +48,8 @@ def test_a_recording_of_the_same_request_is_the_estimate_and_the_dearest_of_seve
 
     found = estimate(call(), baseline=baseline, average=(3, Decimal(5)))
 
-    assert (found.most, found.least) == (Decimal("0.02"), Decimal("0.02"))
+    assert (found.cost, found.least) == (Decimal("0.02"), 7)
+    assert found.least_source == "for its input alone, 7 tokens by its length"
     assert found.source == "as its recording did (request 2 in its cassette)"
 
 
@@ -62,7 +63,7 @@ def test_else_the_nearest_recording_of_that_model_is():
 
     found = estimate(call(), body={"messages": "Can I return a used laptop?"}, baseline=baseline)
 
-    assert (found.most, found.source) == (CENT, "as the nearest recording did (request 2 in its cassette)")
+    assert (found.cost, found.source) == (CENT, "as the nearest recording did (request 2 in its cassette)")
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_else_the_nearest_recording_of_that_model_is():
 def test_else_its_length_and_the_limit_of_its_answer_are(asked, most, least, source):
     found = estimate(asked)
 
-    assert (found.most, found.least) == (most, least)
+    assert (found.cost, found.least) == (most, least)
     assert source in found.source
 
 
@@ -105,15 +106,15 @@ def test_this_run_knows_better_than_a_guess():
     found = estimate(call("a" * 40), average=(12, Decimal("500.5")))
     large = estimate(call("a" * 4000), average=(1, Decimal(2)))
 
-    assert (found.most, found.least) == (Decimal("500.5"), 14)
+    assert (found.cost, found.least) == (Decimal("500.5"), 14)
     assert found.source == "as the 12 calls of gpt-5-mini in this run did, on average"
-    assert (large.most, large.source) == (1004, "as the call of gpt-5-mini in this run did, on average")
+    assert (large.cost, large.source) == (1004, "as the call of gpt-5-mini in this run did, on average")
 
 
 def test_what_has_no_price_has_no_estimate_but_its_tokens_are_there_for_a_remedy():
     found = estimate(call(), price=lambda _asked: Price(reason="no price is known for x"))
 
-    assert (found.most, found.source) == (None, "no price is known for x")
+    assert (found.cost, found.source) == (None, "no price is known for x")
     assert found.call.usage == Usage(input_tokens=7, output_tokens=1000)
 
 
