@@ -30,7 +30,8 @@ def judge_phase(watch: Watch, item: pytest.Item, report: pytest.TestReport) -> N
     scope = watch.item_scope
     if scope is None or hasattr(report, "context"):  # a subtest is no test: its calls are judged with the rest
         return
-    if report.failed or hasattr(report, "wasxfail") or scope.recording.refusals:
+    is_expected = hasattr(report, "wasxfail") and report.skipped
+    if report.failed or is_expected or scope.recording.refusals:
         scope.has_failed = True
         if report.when == "call":
             _tell(scope, report)
@@ -41,6 +42,7 @@ def judge_phase(watch: Watch, item: pytest.Item, report: pytest.TestReport) -> N
         if drift is not None and drift.is_failure:
             scope.has_drifted = True
             report.outcome = "failed"
+            report.__dict__.pop("wasxfail", None)  # a failure that was expected is not this one
             report.longrepr = _page(watch, scope, drift)
 
 

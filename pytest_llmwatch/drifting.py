@@ -18,7 +18,7 @@ from .snapshot_notes import Note
 from .watch import recorded_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from .attempts import LogicalCall
     from .calls import JSON, ModelCall
@@ -81,7 +81,7 @@ def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
         return Drift(found=None, is_nothing_new=is_approved, notes=notes) if notes else None
     if baseline is None:
         return Drift(found=None, is_nothing_new=False, notes=notes)
-    sides = [[_plain(one, scope.body_of) for one in each] for each in (baseline.exchanges, recording.exchanges)]
+    sides = [list(_own(each, scope.body_of)) for each in (baseline.exchanges, recording.exchanges)]
     before, after = (calls_of(side, recording.decode, recording.price) for side in sides)
     sdks_after = recorded_facts(scope.path.parent).get("sdks")
     found = attribution(
@@ -94,6 +94,11 @@ def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:
     is_nothing_new = is_approved and recording_key(sides[0]) == recording_key(sides[1])
     drift = Drift(found=found, is_nothing_new=is_nothing_new, notes=notes)
     return drift if drift.verdict == "new" else replace(drift, found=replace(found, verdict=drift.verdict))
+
+
+def _own(exchanges: Iterable[Exchange], body_of: Callable[[Request], JSON]) -> Iterator[Exchange]:
+    """The test's own exchanges, with what counts of their requests: those of judges are another matter."""
+    return (_plain(one, body_of) for one in exchanges if one.role != JUDGE)
 
 
 def _plain(exchange: Exchange, body_of: Callable[[Request], JSON]) -> Exchange:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from asking_bot import BOT
+from provider import status, stream
 
 ANSWERS = {
     "same": "The shop is open.",
@@ -142,6 +143,40 @@ def test_what_does_not_count_of_a_request_is_no_drift(project, provider):
 
     result.stdout.fnmatch_lines(["checked against the recordings: 1 same"])
     assert candidates(project) == {}
+
+
+SDK = """
+    import os
+    import openai
+    import pytest
+
+    def local(prompt):
+        return os.environ["LOCAL"]
+
+    def test_wrapped(llm_cassette):
+        assert llm_cassette.wrap(local, model="local")("hi")
+
+    @pytest.mark.llm
+    def test_streamed_after_a_retry():
+        client = openai.OpenAI(base_url=os.environ["MODEL_BASE_URL"])
+        messages = [{"role": "user", "content": "hi"}]
+        chunks = client.chat.completions.create(model="gpt-5-mini", messages=messages, stream=True)
+        assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+"""
+
+
+def test_streams_retries_and_models_in_the_process_are_checked_too(project, provider):
+    project.write(test_bot=SDK)
+    provider.script(stream("You have 14 days."))
+    assert project.pytest("--llm-record", env={"LOCAL": "It is 5 km."}).ret == 0
+    provider.script(status(429, headers={"retry-after": "0"}), stream("You have 30 days.", chunks=3))
+
+    result = project.pytest("--llm-check", env={"LOCAL": "It is 9 km."})
+
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*the answer says 9 km instead of 5 km*", "*says 30 days instead of 14 days*"])
+    result.stdout.fnmatch_lines(["*retries *0 -> 1*"])
+    result.stdout.no_fnmatch_line("*was added*")
 
 
 def test_a_wider_fixture_that_drifted_fails_the_run_though_no_test_is_to_blame(recorded):

@@ -278,6 +278,24 @@ SNAPSHOTS = (
 )
 
 
+def test_outputs_that_no_model_made_are_checked_and_accepted_too(project):
+    source = "def test_one(llm_snapshot):\n    assert 'It takes {} days.' == llm_snapshot\n"
+    project.write(test_bot=source.format(5))
+    assert project.pytest("--snapshot-update").ret == 0
+    project.write(test_bot=source.format(9))
+
+    checked = project.pytest("--llm-check")
+
+    checked.assert_outcomes(failed=1)
+    checked.stdout.fnmatch_lines(["*llm_snapshot 1 states a fact otherwise: *", "*The model answers as it did*"])
+    command = [sys.executable, "-m", "pytest_llmwatch"]
+    shown = subprocess.run([*command, "review"], cwd=project.path, capture_output=True, encoding="utf-8", check=False)
+    assert "[1/1] broken: test_bot.py::test_one\n" in shown.stdout
+    assert "    - It takes 5 days.\n    + It takes 9 days.\n" in shown.stdout
+    subprocess.run([*command, "accept", "--all"], cwd=project.path, check=True)
+    project.pytest().assert_outcomes(passed=1)
+
+
 def baselines(project):
     return {path: content for path, content in project.files().items() if not path.startswith(".llmwatch/")}
 

@@ -112,12 +112,13 @@ def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Ca
         return Case(waiting=one, found=not_comparable(f"the recording: {error.problem}", test=one.test))
     old, new = (() if cassette is None else read(cassette) for cassette in (before, after))
     shown = tuple(_texts(old, new, snapshots))
-    if before is None:
+    is_new = before is None and (one.candidate is None or one.candidate.facts.verdict not in SEVERITY)
+    if is_new:
         return Case(waiting=one, found=None, texts=shown, after=dict(after.recorded) if after else {})
     found = attribution(
         old,
         new,
-        sdks_before=sdks_of(before),
+        sdks_before=None if before is None else sdks_of(before),
         sdks_after=None if after is None else sdks_of(after),
         test=one.test,
     )
@@ -125,7 +126,11 @@ def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Ca
         # The check knew the tolerances of the test's own comparisons.
         found = replace(found, verdict=one.candidate.facts.verdict)
     return Case(
-        waiting=one, found=found, texts=shown, before=dict(before.recorded), after=dict(after.recorded) if after else {}
+        waiting=one,
+        found=found,
+        texts=shown,
+        before=dict(before.recorded) if before else {},
+        after=dict(after.recorded) if after else {},
     )
 
 

@@ -10,12 +10,13 @@ from pytest_llmwatch.drift.visible import visible
 from .attribution_page import lines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_llmwatch.drift.attribution import Attribution
     from pytest_llmwatch.drift.verdicts import Comparison
 
 WIDTH = 100
+SAME_ANSWERS = "The model answers as it did: the code that makes this of its answers differs."
 
 
 def check_page(
@@ -23,7 +24,7 @@ def check_page(
     verdict: str,
     found: Attribution | None,
     *,
-    compared: Iterable[tuple[str, Comparison]] = (),
+    compared: Sequence[tuple[str, Comparison]] = (),
     candidate: str | None,
 ) -> str:
     """The whole page: what changed, where the new answers are kept, what to type.
@@ -37,7 +38,10 @@ def check_page(
     """
     lines = [f"The live answers are not those of the recording: {verdict} ({visible(test)})."]
     lines += _comparisons(compared)
-    lines += [] if found is None else [f"  {line}" for line in lines_of(found, width=WIDTH - 2)]
+    if found is not None and not found.is_same:
+        lines += [f"  {line}" for line in lines_of(found, width=WIDTH - 2)]
+    elif compared:
+        lines.append(f"  {SAME_ANSWERS}")
     if candidate is None:
         return "\n".join([*lines, f"To record it again: pytest {shlex.quote(test)} --llm-record"])
     lines.append(f"Kept in {visible(candidate)}; what was approved is as it was.")

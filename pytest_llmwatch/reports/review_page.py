@@ -10,6 +10,7 @@ from pytest_llmwatch.drift.attribution import Attribution
 from pytest_llmwatch.drift.visible import visible
 
 from .attribution_page import lines_of, wrapped
+from .check_page import SAME_ANSWERS
 from .side_by_side import DIM, painted, side_by_side
 
 if TYPE_CHECKING:
@@ -55,7 +56,9 @@ def page_of(page: ReviewPage, *, width: int, colour: bool, in_full: bool = False
     yield f"{page.place} {verdict}: {painted(visible(page.test), BOLD, colour)}"
     for note in page.notes:
         yield from (f"  {line}" for line in wrapped(note, width - 2, indent="  "))
-    if page.found is not None:
+    if page.found is not None and page.found.is_same and page.verdict != "same":
+        yield f"  {SAME_ANSWERS}"
+    elif page.found is not None:
         yield from (f"  {line}" for line in lines_of(page.found, width=width - 2, in_full=in_full))
     titles = (_title("recorded", page.before), _title("new", page.after))
     for title, before, after in page.texts:
@@ -69,4 +72,4 @@ def _title(word: str, recorded: Mapping[str, object]) -> str:
     """`recorded 2026-11-20 at 1a2b3c4d5e6f`."""
     at, commit = recorded.get("at"), recorded.get("commit")
     day = f" {str(at)[:10]}" if at else ""
-    return visible(f"{word}{day}{f' at {commit}' if commit else ''}{' with changes' if recorded.get('dirty') else ''}")
+    return visible(f"{word}{day}{f' at {commit}' if commit else ''}")
