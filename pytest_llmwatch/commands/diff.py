@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -98,19 +99,24 @@ def run_changes(
         UnknownName: there is no such candidate.
     """
     here = Path.cwd()
+    reader_of = partial(Reader, decode=decode, price=price, ignored=ignored)
     root = root_of_candidates(here, [*asked.arguments, *(asked.paths or ())])
     if root is not None:
-        reader = Reader(decode=decode, price=price, shown=shown_from(root, here), ignored=ignored)
-        return _candidate_changes(root, asked, reader, day=day)
-    repository = repository_at(here)
+        return _candidate_changes(root, asked, reader_of(shown=shown_from(root, here)), day=day)
+    return _changes_since(repository_at(here), here, asked, reader_of=reader_of, day=day)
+
+
+def _changes_since(
+    repository: Repository, here: Path, asked: Asked, *, reader_of: Callable[..., Reader], day: str
+) -> RunChanges:
+    """What differs from a revision of git."""
     revision, paths = _revision_and_paths(repository, here, asked)
     base = revision or repository.main_revision()
     is_wanted = path_filter(repository, here, paths)
     found = differences(repository, base, is_wanted)
     if paths:
         _check_paths(repository, base, here, paths)
-    shown = shown_from(repository.root.resolve(), here.resolve())
-    reader = Reader(decode=decode, price=price, shown=shown, ignored=ignored)
+    reader = reader_of(shown=shown_from(repository.root.resolve(), here.resolve()))
     tests = tuple(test_changes(found, reader))
     return RunChanges(
         base=base.name,
@@ -197,18 +203,7 @@ def _json_lines(run: RunChanges, failures: Sequence[str]) -> Iterator[str]:
     """An object a line: each test, each group, the total."""
     from pytest_llmwatch.drift.groups import grouped
 
-    for test in run.tests:
-        facts: dict[str, JSON] = {
-            "kind": "test",
-            "test": test.test,
-            "status": test.status,
-            "verdict": test.verdict,
-            "files": list(test.files),
-            "former": test.former,
-            "attribution": test.attribution.to_json() if test.attribution else None,
-            "snapshots": [one.to_json() for one in test.snapshots],
-        }
-        yield json.dumps(facts)
+    yield from (json.dumps(test.to_json()) for test in run.tests)
     compared = [one for one in run.tests if one.status in ("changed", "moved")]
     named = {id(one.attribution): one.test for one in compared}
     for group in grouped(one.attribution for one in compared if one.attribution is not None):

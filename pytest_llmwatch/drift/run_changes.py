@@ -69,6 +69,19 @@ class TestChange:
             found.append(self.attribution.verdict)
         return max(found, key=severity, default="same")
 
+    def to_json(self) -> dict[str, JSON]:
+        """As JSON."""
+        return {
+            "kind": "test",
+            "test": self.test,
+            "status": self.status,
+            "verdict": self.verdict,
+            "files": list(self.files),
+            "former": self.former,
+            "attribution": self.attribution.to_json() if self.attribution else None,
+            "snapshots": [one.to_json() for one in self.snapshots],
+        }
+
     @property
     def rank(self) -> tuple[float, ...]:
         """To sort by, the gravest last."""

@@ -30,6 +30,8 @@ _MOST_CHANGES = 12
 _MOST_LINES = 6
 _MOST_FIELDS = 6
 _LEAST_WIDTH = 40
+_LEAST_SECONDS = 0.2
+_LEAST_SHARE = 0.25
 _BESIDE = 20
 
 
@@ -180,7 +182,7 @@ def spend_lines(spend: SpendChange) -> list[str]:
         ("input tokens", _count(before.input_tokens), _count(after.input_tokens), ""),
         ("output tokens", _count(before.output_tokens), _count(after.output_tokens), ""),
         ("cost", _money(before.cost), _money(after.cost), cost_text(spend)),
-        ("latency", _seconds(before.latency), _seconds(after.latency), ""),
+        *_latency_row(before.latency, after.latency),
         ("retries", before.retries, after.retries, ""),
     ]
     return [
@@ -204,6 +206,15 @@ def _money(cost: object) -> str:
     from decimal import Decimal
 
     return dollars(cost) if isinstance(cost, Decimal) else "unknown"
+
+
+def _latency_row(before: float | None, after: float | None) -> list[tuple[str, object, object, str]]:
+    """The time, where it is another by more than the same call differs from day to day."""
+    if before is not None and after is not None:
+        apart = abs(after - before)
+        if apart < _LEAST_SECONDS or apart < _LEAST_SHARE * before:
+            return []
+    return [("latency", _seconds(before), _seconds(after), "")]
 
 
 def _seconds(latency: float | None) -> str:
