@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from asking_bot import BOT
@@ -310,6 +312,12 @@ def test_the_first_swap_that_fits_counts(model, expected):
     assert (swap and swap.new) == expected
 
 
+def test_a_run_that_names_no_model_says_so():
+    facts = {"t.py::test": [{"swaps": ["a=b"], "asked": [], "signed": []}]}
+
+    assert swap_lines(facts) == ["no request asked for a; no request over HTTP names a model (--llm-model, llm_models)"]
+
+
 def test_the_lines_of_a_summary_are_safe_for_a_terminal_and_short():
     facts = {"t.py::test": [{"swaps": ["a=b"], "asked": [*(f"m{n}" for n in range(9)), "\x1b[2J"], "signed": []}]}
 
@@ -339,3 +347,28 @@ def test_a_flag_of_the_project_with_the_same_name_stays_the_projects(asks, provi
     ours.assert_outcomes(passed=1)
     ours.stdout.fnmatch_lines(["the project's: house all", "model asked: next in place of gpt-5-mini (1 recording)"])
     assert [request.json["model"] for request in provider.requests] == ["gpt-5-mini", "next"]
+
+
+def test_a_check_shows_what_the_other_model_does_and_its_answers_can_be_taken_over(asks, provider):
+    provider.answer_with(lambda asked: says("Within 11 days." if asked["model"] == "next" else "Within 14 days."))
+    asks.pytest("--llm-record").assert_outcomes(passed=1)
+    [(path, before)] = asks.files().items()
+
+    check = asks.pytest("--llm-check", *flags("gpt-5-mini=next"))
+
+    check.assert_outcomes(failed=1)
+    check.stdout.fnmatch_lines(
+        [
+            "*fact, duration*14 days -> 11 days*",
+            "model asked: next in place of gpt-5-mini (1 recording)",
+            "test *verdict *similar *cost *latency*",
+            "test_bot.py::test_refund *broken *",
+        ]
+    )
+    assert asks.files()[path] == before
+
+    command = [sys.executable, "-m", "pytest_llmwatch", "accept", "--all"]
+    subprocess.run(command, cwd=asks.path, env=asks.environment(), check=True, timeout=60)
+    asks.write(bot=BOT.replace("gpt-5-mini", "next"))
+    provider.stop()
+    asks.pytest().assert_outcomes(passed=1)

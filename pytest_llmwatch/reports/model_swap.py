@@ -36,9 +36,8 @@ def swap_lines(facts: Mapping[str, Sequence[SwapFacts]]) -> list[str]:
 
 def _idle_line(old: str, asked: Sequence[str]) -> str:
     shown = ", ".join(map(visible, asked[:SHOWN_MODELS])) + (" …" if len(asked) > SHOWN_MODELS else "")
-    return (
-        f"no request asked for {visible(old)}; asked for: {shown or 'no model by its name'} (--llm-model, llm_models)"
-    )
+    others = f"asked for: {shown}" if asked else "no request over HTTP names a model"
+    return f"no request asked for {visible(old)}; {others} (--llm-model, llm_models)"
 
 
 def signed_page(test: str, request: Request, model: str, swap: ModelSwap) -> str:
