@@ -192,6 +192,13 @@ def test_what_two_freely_told_texts_deny_elsewhere_is_no_contradiction():
     assert certain(one, other) == []
 
 
+def test_a_number_of_one_sort_does_not_change_into_another_where_texts_tell_freely():
+    one = "The shop in the old harbour opens at 9:30 in the morning, and there is parking behind the building."
+    other = "Founded in 1986 by two sisters, it sells books, maps and tea. I'd go there again, and so would you!"
+
+    assert certain(one, other) == []
+
+
 def test_freely_told_texts_contradict_in_the_sentences_that_belong_together():
     one = f"{POLICY} Refunds for opened boxes are paid to the card. We answer questions about parcels every morning."
     other = (

@@ -22,10 +22,10 @@ def changed_numbers(pair: Pair) -> Iterator[ChangedFact]:
     """The values that only one side has, with what came in their place."""
     left, right = pair.numbers
     gone, come = _without_counterpart(left, right), _without_counterpart(right, left)
-    is_both = bool(gone and come)
     for before, after in paired(gone, come):
-        kind = _kind_of(before, after)
-        yield pair.changed(kind, before, after, is_certain=is_both and before is not None and after is not None)
+        # Of two texts that tell freely, one speaks of an hour and the other of a year: neither says otherwise.
+        is_certain = before is not None and after is not None and (before.kind == after.kind or not pair.is_free)
+        yield pair.changed(_kind_of(before, after), before, after, is_certain=is_certain)
 
 
 def plain_values(mention: Mention) -> set[object]:

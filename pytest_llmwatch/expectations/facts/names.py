@@ -17,6 +17,7 @@ _CAPITAL = re.compile(r"\b[A-Z]{2,}[a-z]?\b|\b[A-Z][a-zA-Z'’&-]+\b", re.ASCII)
 _KANJI_NAME = re.compile(
     r"(?:株式会社)([一-龥々ァ-ヴーA-Za-z]{1,12})|([一-龥々]{1,4}|[ァ-ヴー]{2,10})(?=さん|様|氏|くん|先生|社長|市|県|都|府|駅|大学|銀行)"
 )
+_HANGING = re.compile(r"(?:n['’]t|['’](?:s|d|m|ll|ve|re))$")
 _KATAKANA = re.compile(r"[ァ-ヴー]{3,}")
 # Written with a capital all the same: at the beginning of a sentence, in a heading, before a name, in a date.
 _CAPITALISED = """
@@ -53,7 +54,7 @@ def name_mentions(text: str) -> list[Mention]:
         if any(taken[match.start() : match.end()]):
             continue
         written = match.group().strip("'’-&")
-        written = re.sub(r"['’]s$", "", written)
+        written = _HANGING.sub("", written)
         if compound := re.match(r"([A-Z][\w'’]*)-[a-z]", written):
             written = compound.group(1)
         if written in _NO_NAMES or len(written) < 2:

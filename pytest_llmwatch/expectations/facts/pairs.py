@@ -93,10 +93,15 @@ class Pair:
         return max(len(self.before), len(self.after)) <= _SHORT_LENGTH
 
     @cached_property
+    def is_free(self) -> bool:
+        """Whether each tells in its own words, at more length than a clause."""
+        is_simple = self.is_short and is_one_clause(self.before) and is_one_clause(self.after)
+        return not is_simple and self.likeness < _FREE
+
+    @cached_property
     def comparable(self) -> tuple[Pair, ...]:
         """What can be held against one another: the whole texts, or, where they are told freely, some clauses."""
-        is_simple = self.is_short and is_one_clause(self.before) and is_one_clause(self.after)
-        if is_simple or self.likeness >= _FREE:
+        if not self.is_free:
             return (self,)
         return tuple(
             Pair(
