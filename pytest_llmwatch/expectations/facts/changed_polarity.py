@@ -128,8 +128,16 @@ def _japanese_opposites(pair: Pair) -> Iterator[ChangedFact]:
         for x, y in (pairs, pairs[::-1]):
             if x not in pair.before or y in pair.before or y not in pair.after or x in pair.after:
                 continue
+            about = opposition(x, y)
+            if about == "name" and not (_stands_alone(pair.before, x) and _stands_alone(pair.after, y)):
+                continue
             if any(x in before and y in after for before, after in regions):
-                yield pair.changed(opposition(x, y), _whole(pair.before, x), _whole(pair.after, y))
+                yield pair.changed(about, _whole(pair.before, x), _whole(pair.after, y))
+
+
+def _stands_alone(text: str, name: str) -> bool:
+    """Whether the kanji are a name there, and no part of another: 中国 is not in 中国地方."""
+    return re.search(rf"(?<![一-龥]){name}(?:[人語製国産側市県府都駅氏様]|(?![一-龥]))", text) is not None
 
 
 def _japanese_prefixed(pair: Pair) -> Iterator[ChangedFact]:
