@@ -26,8 +26,10 @@ if TYPE_CHECKING:
         ReplayRefusal,
         RequestNotRecorded,
         SettingError,
+        SnapshotMisuse,
         UndecodableExchange,
         UnreadableCassette,
+        UnreadableSnapshot,
         UnrecordableCall,
     )
     from .exchange import Exchange, Request, Response, TransferFailure
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .expectations.tool_calling import at_most_calls, called, calls_any_order, calls_in_order, no_call_of
     from .expectations.tool_schemas import valid_tool_calls
     from .expectations.verdicts import Verdict
+    from .snapshot import LLMSnapshot
     from .tool_results import ToolResult
 
 __all__ = [
@@ -58,6 +61,7 @@ __all__ = [
     "ConnectionNotAllowed",
     "Exchange",
     "Expectation",
+    "LLMSnapshot",
     "LLMWatchError",
     "MediaPart",
     "Message",
@@ -70,6 +74,7 @@ __all__ = [
     "RequestNotRecorded",
     "Response",
     "SettingError",
+    "SnapshotMisuse",
     "TextPart",
     "ToolCallPart",
     "ToolDefinition",
@@ -78,6 +83,7 @@ __all__ = [
     "TransferFailure",
     "UndecodableExchange",
     "UnreadableCassette",
+    "UnreadableSnapshot",
     "UnrecordableCall",
     "Usage",
     "Verdict",
@@ -153,6 +159,10 @@ def __getattr__(name: str) -> object:
             return getattr(import_module(f".expectations.{module}", __name__), name)
     from . import calls, errors, exchange
 
+    if name == "LLMSnapshot":
+        from .snapshot import LLMSnapshot
+
+        return LLMSnapshot
     if name == "ToolResult":
         from .tool_results import ToolResult
 

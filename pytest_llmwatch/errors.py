@@ -101,6 +101,7 @@ class UnreadableSnapshot(LLMWatchError):
         path: The file.
         line: The line where reading stopped, from 1, or `None`.
         problem: What is wrong there.
+        remedy: What helps: `restore` a damaged file, `upgrade` for a newer format.
     """
 
     def __init__(self, path: str, problem: str, *, line: int | None = None, remedy: Remedy = "restore") -> None:
@@ -119,6 +120,7 @@ class UnreadableSnapshot(LLMWatchError):
         self.path = path
         self.line = line
         self.problem = problem
+        self.remedy = remedy
 
 
 class SnapshotMisuse(LLMWatchError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from typing import TYPE_CHECKING
@@ -18,7 +19,12 @@ SHOWN = 80
 def snapshot_path(test: str, module: Path, folder: str = SNAPSHOTS) -> Path:
     """`__snapshots__/<module>/<Class.test[parameters]>.snap` beside the test file: named as the cassette is."""
     chain = test.split("::")[1:] or [test]
-    return module.parent / folder / module.stem / f"{file_name(chain)}.snap"
+    return _folder_of(module, folder) / f"{file_name(chain)}.snap"
+
+
+@functools.lru_cache  # a suite has many tests to a file
+def _folder_of(module: Path, folder: str) -> Path:
+    return module.parent / folder / module.stem
 
 
 def file_name(chain: list[str]) -> str:

@@ -8,6 +8,7 @@ extension without arguments, and it takes what a failed test did not come to for
 from __future__ import annotations
 
 import copy
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -125,6 +126,11 @@ class LLMSnapshotExtension(AbstractSyrupyExtension):
         return str(snapshot_path(test_location.nodeid, module, str(cls.snapshot_dirname)))
 
     @classmethod
+    def dirname(cls, *, test_location: PyTestLocation) -> str:
+        """The folder beside the test file, as syrupy has it."""
+        return _folder_beside(test_location.filepath, str(cls.snapshot_dirname))
+
+    @classmethod
     def matches_test_location(cls, *, test_location: PyTestLocation, snapshot_location: str) -> bool:
         """Whether the file is of this test's module: `SnapshotRun.unused_at` has judged more narrowly already."""
         folder = os.path.dirname(snapshot_location)  # noqa: PTH120 - asked a million times in a large suite
@@ -175,6 +181,11 @@ class LLMSnapshotExtension(AbstractSyrupyExtension):
             store.write_text(Path(snapshot_location), dump(SnapshotFile(test=file.test, snapshots=left)))
         else:
             store.remove(Path(snapshot_location))
+
+
+@functools.lru_cache  # asked twice for every test
+def _folder_beside(file: str, name: str) -> str:
+    return str(Path(file).parent.joinpath(name))
 
 
 def _paths_in(folder: Path) -> Iterator[str]:

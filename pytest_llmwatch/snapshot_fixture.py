@@ -19,7 +19,7 @@ from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
     from .recording import Recording
@@ -101,12 +101,12 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
     path = path_of(item)
     if run.is_half_done(path):
         pairs.repair(path, lambda: recording_key(recording.loaded))
-    shown = watch.shown(path)
+    shown_as = functools.partial(watch.shown, path)
     return SnapshotNotes(
         path=path,
-        shown=shown,
-        file=_file_at(path, shown, item.nodeid),
-        command=_command(item),
+        file=_file_at(path, shown_as, item.nodeid),
+        shown_as=shown_as,
+        command_for=functools.partial(_command, item),
         update=_update_of(item.config, recording.mode),
         is_soft=recording.mode == "check",
         tolerance=run.tolerance if item.get_closest_marker("llm") is None else _tolerance_of(item),
@@ -129,17 +129,20 @@ def path_of(item: pytest.Item) -> Path:
     return snapshot_path(item.nodeid, item.path, folder)
 
 
-def _file_at(path: Path, shown: str, test: str) -> SnapshotFile:
+def _file_at(path: Path, shown_as: Callable[[], str], test: str) -> SnapshotFile:
     try:
         text = store.read_text(path)
     except UnreadableCassette as error:
-        raise UnreadableSnapshot(shown, error.problem, line=error.line) from error
+        raise UnreadableSnapshot(shown_as(), error.problem, line=error.line) from error
     if text is None:
         return SnapshotFile(test=test)
-    file = parse(text, shown)
-    if _names(file.test) != _names(test):
+    try:
+        file = parse(text, "")
+    except UnreadableSnapshot as error:
+        raise UnreadableSnapshot(shown_as(), error.problem, line=error.line, remedy=error.remedy) from error
+    if file.test != test and _names(file.test) != _names(test):
         renamed = f"these snapshots belong to {file.test}, not to {test}: if the test was renamed, change line 1"
-        raise UnreadableSnapshot(shown, renamed, line=1)
+        raise UnreadableSnapshot(shown_as(), renamed, line=1)
     return SnapshotFile(test=test, snapshots=file.snapshots)
 
 

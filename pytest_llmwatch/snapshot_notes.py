@@ -60,7 +60,7 @@ class SnapshotNotes:
     """The comparisons of one run of one test.
 
     Attributes:
-        path: Where the file of snapshots is, or would be; `shown` as a user would type it.
+        path: Where the file of snapshots is, or would be.
         file: What was approved.
         update: Which outputs are to be approved: none, those without an approved one, all.
         is_soft: Whether a comparison is only noted, and the test goes on.
@@ -73,9 +73,9 @@ class SnapshotNotes:
     """
 
     path: Path
-    shown: str
     file: SnapshotFile
-    command: str
+    shown_as: Callable[[], str]
+    command_for: Callable[[], str]
     update: Update = "none"
     is_soft: bool = False
     tolerance: Tolerance = field(default_factory=Tolerance)
@@ -92,6 +92,16 @@ class SnapshotNotes:
 
     def __post_init__(self) -> None:
         self._by_name = {one.name: one for one in self.file.snapshots}
+
+    @property
+    def shown(self) -> str:
+        """The path as a user would type it."""
+        return self.shown_as()
+
+    @property
+    def command(self) -> str:
+        """What to type to approve the outputs of the test."""
+        return self.command_for()
 
     def next_name(self) -> str:
         """The name of the next comparison without one: 1, 2 ... in the order of the asserts."""

@@ -5,10 +5,13 @@ from decimal import Decimal
 from pytest_llmwatch import (
     BudgetExceeded,
     Expectation,
+    LLMSnapshot,
     ModelCall,
     OverBudget,
+    SnapshotMisuse,
     ToolCallPart,
     ToolResult,
+    UnreadableSnapshot,
     Usage,
     Verdict,
     all_of,
@@ -77,3 +80,16 @@ judged: Expectation = judged_by(score_of, "Polite?", at_least=0.8, samples=3)
 judged_async: Verdict = judged_by(is_kind, "Kind?").judge(text)
 polite: Expectation = rubric("Polite", model="gpt-5-mini", temperature=0)
 stricter: Expectation = judged_by(rubric("Polite", model="claude-haiku-4-5"), at_least=0.9)
+
+
+def test_approved(llm_snapshot: LLMSnapshot) -> None:
+    assert llm_snapshot == "text"
+    assert llm_snapshot(name="second", similarity=0.8, facts=True, ignore=["items[*].id"]) == {"items": []}
+
+
+def line_of(error: UnreadableSnapshot) -> int | None:
+    return error.line
+
+
+def said(error: SnapshotMisuse) -> str:
+    return str(error)
