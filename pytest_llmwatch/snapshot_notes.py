@@ -38,6 +38,7 @@ class Note:
         before: The approved one, if there is one.
         comparison: The verdict; `None` where nothing was approved yet.
         tolerance: What was in force.
+        is_wanted: Whether the two should agree; `False` for `!=`.
         is_update: Whether the output is to be approved, if the test passes.
         passed: What the test was told.
     """
@@ -46,6 +47,7 @@ class Note:
     before: Snapshot | None
     comparison: Comparison | None
     tolerance: Tolerance
+    is_wanted: bool
     is_update: bool
     passed: bool
 
@@ -87,6 +89,7 @@ class SnapshotNotes:
     told: int = 0
     notes: list[Note] = field(default_factory=list)
     _by_name: dict[str, Snapshot] = field(default_factory=dict)
+    _pending: dict[str, Snapshot] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
     _unnamed: int = 0
 
@@ -121,7 +124,7 @@ class SnapshotNotes:
             SnapshotMisuse: no file can hold the value, or two values have the name.
         """
         seen = held(value)
-        before = self._by_name.get(name)
+        before = self._by_name.get(name) if is_wanted else self._pending.get(name) or self._by_name.get(name)
         is_known = before is not None and before.text == seen.text
         after = Snapshot(
             name=name,
@@ -131,15 +134,24 @@ class SnapshotNotes:
             judge=seen.judge,
             criteria_sha256=seen.criteria_sha256,
         )
-        self._check_name(after)
+        if is_wanted:
+            self._check_name(after)
         comparison = None if before is None else compare_snapshots(before, after, tolerance)
         is_update = is_wanted and (self.update == "all" or (self.update == "new" and before is None))
         is_equal = comparison is not None and comparison.passed
         passed = (is_equal or is_update or self.is_soft) if is_wanted else comparison is not None and not is_equal
         note = Note(
-            after=after, before=before, comparison=comparison, tolerance=tolerance, is_update=is_update, passed=passed
+            after=after,
+            before=before,
+            comparison=comparison,
+            tolerance=tolerance,
+            is_wanted=is_wanted,
+            is_update=is_update,
+            passed=passed,
         )
         self.notes.append(note)
+        if is_update:
+            self._pending[name] = after
         return note
 
     def _check_name(self, after: Snapshot) -> None:
@@ -154,16 +166,17 @@ class SnapshotNotes:
     @property
     def used(self) -> list[str]:
         """The names that were compared."""
-        return list(self._texts)
+        return list(dict.fromkeys(note.after.name for note in self.notes))
 
     @property
     def unused(self) -> list[str]:
         """The names in the file that were not."""
-        return [one.name for one in self.file.snapshots if one.name not in self._texts]
+        used = set(self.used)
+        return [one.name for one in self.file.snapshots if one.name not in used]
 
     def candidate(self) -> SnapshotFile:
         """The approved file with all outputs of this run in their places."""
-        return with_snapshots(self.file, [self._finished(note.after) for note in self.notes])
+        return with_snapshots(self.file, [self._finished(note.after) for note in self.notes if note.is_wanted])
 
     def to_write(self) -> SnapshotFile | None:
         """What the file becomes where the test has passed; `None` where it stays as it is."""
@@ -176,7 +189,8 @@ class SnapshotNotes:
 
     def facts(self) -> list[SnapshotFact]:
         """The comparisons as they travel on a report."""
-        return [_fact(note, is_written=bool(self.is_kept) and note.is_approval) for note in self.notes]
+        wanted = [note for note in self.notes if note.is_wanted]
+        return [_fact(note, is_written=bool(self.is_kept) and note.is_approval) for note in wanted]
 
 
 def _told(kind: str, tolerance: Tolerance) -> Tolerance | None:
