@@ -11,6 +11,7 @@ from .attempts import logical_calls
 from .bodies import canonical_body
 from .readings import reading_of
 from .request_key import request_key
+from .roles import JUDGE
 from .yaml_text import OneLine
 
 if TYPE_CHECKING:
@@ -23,11 +24,13 @@ LENGTH = 12
 
 
 def recording_key(exchanges: Iterable[Exchange]) -> str | None:
-    """12 hex digits of the requests and answers, without ids, times and tries that failed; `None` for no exchange.
+    """12 hex digits of the requests and answers, without ids, times and tries that failed; `None` where there is none.
+
+    A judge's calls do not count: an output is the same, whoever looks at it.
 
     The same before a cassette is written and after it is read, and the same again where a model answers the same.
     """
-    keyed = ((request_key(exchange.request), exchange) for exchange in exchanges)
+    keyed = ((request_key(exchange.request), exchange) for exchange in exchanges if exchange.role != JUDGE)
     facts: list[JSON] = [[key, *_answer(call.outcome)] for key, call in logical_calls(keyed)]
     if not facts:
         return None
