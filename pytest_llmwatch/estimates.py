@@ -110,10 +110,11 @@ def tokens_in(text: str) -> int:
 
 
 def _as_recorded(call: ModelCall, key: str, body: JSON, baseline: list[Recorded]) -> _Guess | None:
-    same = [one for one in baseline if one.key == key and one.call.cost is not None]
+    answered = [one for one in baseline if one.call.error_type is None]
+    same = [one for one in answered if one.key == key and one.call.cost is not None]
     if same:
         return _like(max(same, key=lambda one: one.call.cost or 0), "its recording")
-    alike = [one for one in baseline if _is_alike(one.call, call)][:NEAREST_OF]
+    alike = [one for one in answered if _is_alike(one.call, call)][:NEAREST_OF]
     priced = [one for one in alike if one.call.cost is not None]
     if not priced:
         return None

@@ -51,6 +51,9 @@ _VENDORS = (
 )
 # https://platform.openai.com/docs/guides/moderation calls its endpoint free. Nobody bills for counting tokens.
 _FREE = frozenset({("moderation", "openai")})
+# Nobody bills for these; for other errors (a content filter, a timeout) some do.
+_TURNED_AWAY = frozenset({401, 402, 403, 404, 405, 413, 429})
+_SERVER_ERROR = 500
 _STANDARD_TIERS = frozenset({"", "default", "standard", "auto", "on_demand"})
 _WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
 _LEAST_AGREEING = 2
@@ -118,7 +121,16 @@ def known_price(call: ModelCall, exchange: Exchange) -> Price:
 
 def price_of(call: ModelCall, exchange: Exchange, own: PriceTable = NO_PRICES) -> Price:
     """What the call of an exchange cost."""
-    return cost_of(call, at=date_of(exchange), own=own, recorded=exchange.cost)
+    price = cost_of(call, at=date_of(exchange), own=own, recorded=exchange.cost)
+    never_ran = price.cost is None and call.usage == Usage() and is_unbilled(exchange)
+    return Price(cost=Decimal(0), source="free of charge") if never_ran else price
+
+
+def is_unbilled(exchange: Exchange) -> bool:
+    """Whether no model ran for a request: it never arrived, or was turned away."""
+    status = exchange.response.status if exchange.response else 0
+    is_unreached = exchange.failure is not None and exchange.failure.kind == "connect"
+    return is_unreached or status in _TURNED_AWAY or status >= _SERVER_ERROR
 
 
 def date_of(exchange: Exchange) -> datetime | None:

@@ -17,15 +17,14 @@ from .estimates import Estimate, Recorded, estimate_of
 from .exchange import Exchange, Request
 from .ledger import Ledger
 from .own_prices import Price
+from .pricing import is_unbilled
 from .reports.budget_page import StopFacts, stop_page
 from .reports.miss_page import request_line
 
 if TYPE_CHECKING:
     from .calls import JSON
 
-# No model ran for these, and nobody bills them; for other errors (a content filter, a timeout) some do.
-UNBILLED = frozenset({401, 402, 403, 404, 405, 413, 429})
-SERVER_ERROR, ERROR = 500, 400
+ERROR = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,8 +157,7 @@ def settlement_of(call: ModelCall, exchange: Exchange, price: Price, estimate: D
     if price.cost is not None:
         return Settlement(cost=price.cost, model=call.request_model)
     status = exchange.response.status if exchange.response else 0
-    never_ran = exchange.failure is not None and exchange.failure.kind == "connect"
-    if never_ran or status in UNBILLED or status >= SERVER_ERROR or not estimate:
+    if is_unbilled(exchange) or not estimate:
         return Settlement(cost=Decimal(0))
     if exchange.failure is not None or status >= ERROR:
         return Settlement(cost=None)

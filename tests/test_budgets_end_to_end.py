@@ -319,8 +319,10 @@ def test_errors_cost_nothing_and_answers_without_usage_leave_the_limit_unenforce
     provider.answer_with(lambda _request: status(429) if next(answers) < 5 else answer(usage=None))
 
     refused = suite.pytest("--llm-record", "--llm-max-cost=0.05")
+    replayed = suite.pytest("--llm-max-cost=0.05")
     silent = suite.pytest("--llm-record", "--llm-max-cost=0.05")
 
+    assert replayed.ret == 0
     refused.assert_outcomes(passed=1)
     assert refused.ret == 0
     refused.stdout.fnmatch_lines(["spent $0.00 of $0.05"])

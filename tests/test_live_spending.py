@@ -59,6 +59,7 @@ def test_else_the_nearest_recording_of_that_model_is():
         recorded("2", "Can I return a used phone?", 2, "0.01"),
         recorded("3", "Can I return a used laptop?", 3, "9", model="gpt-5"),
         recorded("4", "Can I return a used laptop?", 4, None),
+        recorded("5", "Can I return a used laptop?", 5, "0", error_type="rate_limit_error"),
     ]
 
     found = estimate(call(), body={"messages": "Can I return a used laptop?"}, baseline=baseline)

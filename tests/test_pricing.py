@@ -15,7 +15,7 @@ from pytest_llmwatch.calls import ModelCall, Usage
 from pytest_llmwatch.cassette import parse
 from pytest_llmwatch.commands.prices import pricer, project_prices
 from pytest_llmwatch.errors import SettingError
-from pytest_llmwatch.exchange import Exchange, Request, Response
+from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.own_prices import Price, price_table
 from pytest_llmwatch.pricing import cost_of, date_of, price_of, priced_when_asked
 from pytest_llmwatch.spend import dollars, spend_of, spent_text
@@ -353,3 +353,21 @@ def test_most_recorded_calls_of_real_traffic_have_a_price_and_the_others_a_reaso
         print(*(f"  {times} x {reason}" for reason, times in sorted(reasons.items())), sep="\n")
     assert share >= LEAST_SHARE
     assert not [reason for reason in reasons if reason.endswith(("None", ": "))]
+
+
+@pytest.mark.parametrize(
+    "facts, cost",
+    [
+        ({"response": Response(status=429)}, 0),
+        ({"response": Response(status=503)}, 0),
+        ({"failure": TransferFailure(kind="connect")}, 0),
+        ({"response": Response(status=400)}, None),
+        ({"response": Response(status=200)}, None),
+        ({"failure": TransferFailure(kind="timeout")}, None),
+    ],
+)
+def test_what_no_model_ran_for_costs_nothing(facts, cost):
+    request = Request(method="POST", uri="https://api.openai.com/v1/chat/completions")
+    failed = ModelCall(operation_name="chat", provider_name="openai", request_model="gpt-5-mini", error_type="error")
+
+    assert price_of(failed, Exchange(request=request, **facts)).cost == cost
