@@ -303,6 +303,8 @@ def test_a_file_that_cannot_be_read_is_named_and_is_not_comparable(repository, d
     assert "tests/cassettes/test_bot/test_one.yaml" in page
     assert ("as it was before" in page) == (side == "before")
     assert "--fail-on not comparable: tests/" in failing
+    assert "In no sum, for it cannot be read: " in page
+    assert "--fail-on cost: not known, so it cannot pass; it cannot be read: " in diff("--fail-on", "cost=9%", code=1)
 
 
 @pytest.mark.parametrize("side", ["before", "after"])

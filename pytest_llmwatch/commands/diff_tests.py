@@ -47,7 +47,7 @@ class Reader:
         ignored: What of a request does not count.
         before: All calls that the recordings had.
         after: All calls that they have.
-        unreadable: What is wrong with recordings that nobody has touched.
+        unreadable: What is wrong with recordings that cannot be read.
     """
 
     decode: Callable[[Exchange], ModelCall]
@@ -185,6 +185,7 @@ def _attribution(
     broken = [one for one in read if isinstance(one, LLMWatchError)]
     if broken:
         side = "" if isinstance(read[1], LLMWatchError) else "as it was before, "
+        reader.unreadable.append(side + problem_of(broken[-1]))
         return not_comparable(side + problem_of(broken[-1]))
     sdks = [_sdks(one) if isinstance(one, cassettes.Cassette) else None for one in read]
     tolerance = _tolerance(snapshots[1]) or _tolerance(snapshots[0])

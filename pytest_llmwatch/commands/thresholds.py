@@ -44,7 +44,9 @@ class Thresholds:
 
     def _cost(self, run: RunChanges, share: Decimal) -> Iterator[str]:
         before, after = run.spend.before.cost, run.spend.after.cost
-        if before is None or after is None:
+        if run.unreadable:
+            yield f"cost: not known, so it cannot pass; it cannot be read: {run.unreadable[0]}"
+        elif before is None or after is None:
             side = "now" if after is None else "before"
             yield f"cost: not known {side}, so it cannot pass; pytest-llmwatch cost --at today says what has no price"
         elif after > before * (1 + share / 100):

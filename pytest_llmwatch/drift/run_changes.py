@@ -98,7 +98,7 @@ class RunChanges:
         base: What the working tree was compared with, in a person's words.
         tests: Those with a difference, the gravest first.
         unchanged: How many recordings are as they were.
-        unreadable: What is wrong with those of them that cannot be read; they are in no sum.
+        unreadable: What is wrong with recordings that cannot be read; they are in no sum.
         spend: What all recordings together cost before and now, at the prices of one day.
         day: That day.
     """
