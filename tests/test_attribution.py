@@ -23,7 +23,7 @@ ENGLISH = Agent(
         Say("user", "Can I return a used phone, and what will the weather be in Berlin?"),
     ),
     tools=(FORECAST, SEARCH),
-    parameters={"temperature": 0.2},
+    parameters={"temperature": 0.2, "top_p": 1},
     turns=(
         Turn(
             uses=(
@@ -42,7 +42,7 @@ JAPANESE = Agent(
         Say("user", "中古の電話は返品できますか。京都の天気も教えてください。"),
     ),
     tools=(FORECAST, SEARCH),
-    parameters={"temperature": 0.2},
+    parameters={"temperature": 0.2, "top_p": 1},
     turns=(
         Turn(
             uses=(
@@ -180,6 +180,32 @@ CAUSES = {
         "{config}temperature",
         "temperature",
     ),
+    "parameter removed": (
+        lambda a, _: a.but(parameters={key: value for key, value in a.parameters.items() if key != "temperature"}),
+        "{config}temperature",
+        "temperature",
+    ),
+    "parameter list": (
+        lambda a, _: a.but(parameters=a.parameters | {"stop": ["。", "END"]}),
+        "{config}stop",
+        "stop",
+    ),
+    "parameter object": (
+        lambda a, _: a.but(parameters=a.parameters | {"metadata": {"tenant": "東京"}}),
+        "{config}metadata",
+        "metadata",
+    ),
+    "system lines swapped": (
+        lambda a, _: a.but(system="\n".join(a.system.split("\n")[::-1])),
+        "system prompt",
+        "system",
+    ),
+    "system space": (lambda a, _: a.but(system=a.system + " "), "system prompt", "system"),
+    "tool parameter nested": (
+        lambda a, _: schema(a, city={"type": "object", "properties": {"name": CITY}}),
+        None,
+        "tools",
+    ),
     "parameter added": (lambda a, _: a.but(parameters=a.parameters | {"seed": 7}), "{config}seed", "seed"),
     "model asked for": (lambda a, _: a.but(model="model-2"), "model asked for", "model"),
     "model served": (lambda a, _: a.but(served="model-1-2026-01"), "model served", "served"),
@@ -208,13 +234,26 @@ def found(attributed):
     return causes, effects, {(one.kind, one.name) for one in attributed.consequences}
 
 
-def cause_of(name, spoken):
-    """The cause that a change must be given in a format."""
-    return CAUSES[name][1].format(config="generationConfig." if spoken == "gemini" else "")
+NESTED = {
+    "tool get_forecast, parameter city: type",
+    "tool get_forecast, parameter city: description",
+    "tool get_forecast, parameter city.name",
+}
+
+
+def causes_of(name, spoken):
+    """The causes that a change must be given in a format."""
+    cause = CAUSES[name][1]
+    config = "generationConfig." if spoken == "gemini" else ""
+    return NESTED if cause is None else {cause.format(config=config)}
 
 
 def judged(agent, changed, spoken):
     return attribution(calls_of(agent, spoken), calls_of(changed, spoken))
+
+
+def test_the_table_has_forty_changes():
+    assert len(CAUSES) + len(EFFECTS) >= 40
 
 
 @pytest.mark.parametrize("language", AGENTS)
@@ -226,7 +265,8 @@ def test_one_thing_sent_otherwise_is_the_one_cause(name, spoken, language):
 
     attributed = judged(agent, change(agent, WORDS[language]), spoken)
 
-    assert [one.name for one in attributed.causes] == [cause_of(name, spoken)]
+    assert {one.name for one in attributed.causes} == causes_of(name, spoken)
+    assert len(attributed.causes) == len(causes_of(name, spoken))
     assert (attributed.effects, attributed.verdict) == ((), "same")
     assert Attribution.from_json(json.loads(json.dumps(attributed.to_json()))) == attributed
 
@@ -262,7 +302,7 @@ def test_two_changes_are_two_findings(place):
         causes, effects = set(), set()
         for name in (one, other):
             changed = (CAUSES | EFFECTS)[name][0](changed, WORDS[language])
-            causes |= {cause_of(name, spoken)} if name in CAUSES else set()
+            causes |= causes_of(name, spoken) if name in CAUSES else set()
             effects |= EFFECTS[name][1] if name in EFFECTS else set()
 
         attributed = judged(agent, changed, spoken)
