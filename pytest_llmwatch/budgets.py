@@ -99,7 +99,8 @@ class Breach:
     @property
     def reason(self) -> str:
         """One sentence that says what is wrong."""
-        limit = written(self.limit, self.measure.unit)
+        is_time = self.measure.unit == "seconds"
+        limit = f"{_plain(Decimal(self.limit))} s" if is_time else written(self.limit, self.measure.unit)
         if self.is_beyond:
             subject = "" if self.number is None else f"call {self.number} "
             return f"{subject}{self.measure.says} {self.amount}, more than {limit}"
@@ -189,7 +190,7 @@ def written(value: Number, unit: Unit) -> str:
     if unit == "money":
         return amount_text(Decimal(value))
     if unit == "seconds":
-        return f"{_plain(round(Decimal(value), 3))} s"
+        return f"{_plain(round(Decimal(value), 3) or Decimal(value))} s"
     singular = {"calls": "call", "retries": "retry", "tokens": "token"}[unit]
     return f"{value:,} {singular if value == 1 else unit}"
 

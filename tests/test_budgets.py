@@ -164,7 +164,7 @@ def test_an_expectation_judges_as_the_marker_does(value):
 
     assert (verdict.reason, verdict.score, verdict.limit) == ("costs $0.04, more than $0.02", 0.04, 0.02)
     assert verdict.details == (
-        "it also makes 2 calls, more than 1 call",
+        "also: makes 2 calls, more than 1 call",
         'call 2  gpt-5-mini  "Hello?"  200 in, 80 out, $0.03, 2 retries',
         'call 1  gpt-5-mini  "Hello?"  100 in, 50 out, $0.01',
     )
@@ -210,3 +210,4 @@ def test_figures_are_written_as_people_write_them():
     assert written(1200, "tokens") == "1,200 tokens"
     assert written(1, "retries") == "1 retry"
     assert written(Decimal("2.50049"), "seconds") == "2.5 s"
+    assert written(Decimal("0.0001"), "seconds") == "0.0001 s"

@@ -78,7 +78,7 @@ def _failed(breaches: Sequence[Breach], calls: Sequence[ModelCall], origin: tupl
     """The verdict on calls that went beyond, or of which that is not known: the worst limit first."""
     first, *others = sorted(breaches, key=lambda breach: not breach.is_beyond)
     spent = lines_of_costliest(calls, first.measure) if len(calls) > 1 else []
-    also = (f"it also {breach.reason}" if breach.is_beyond else breach.reason for breach in others)
+    also = (f"also: {breach.reason}" if breach.is_beyond else breach.reason for breach in others)
     return Verdict(
         passed=False,
         is_undecided=not first.is_beyond,

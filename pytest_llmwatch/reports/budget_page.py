@@ -68,7 +68,7 @@ def over_budget_page(facts: OverBudgetFacts) -> str:
     """The whole page: which limits, the calls that spent most, what they would cost today, the commands."""
     first, *others = facts.breaches
     head = f"Over budget: {first.reason}" if first.is_beyond else f"Over budget or not: {first.reason}"
-    more = [f"  it also {one.reason}" if one.is_beyond else f"  {one.reason}" for one in others]
+    more = [f"  also: {one.reason}" if one.is_beyond else f"  {one.reason}" for one in others]
     unknown = next((one for one in facts.breaches if not one.is_beyond), None)
     return "\n".join(
         [
