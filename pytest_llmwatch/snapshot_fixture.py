@@ -86,7 +86,6 @@ def snapshot_of(item: pytest.Item, watch: Watch, scope: Scope) -> LLMSnapshot:
         session=session,
         test_location=PyTestLocation(item),
         update_snapshots=notes.update == "all",
-        update_new_snapshots_only=notes.update == "new",
     )
 
 
