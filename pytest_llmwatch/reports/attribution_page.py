@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 # White space, a Japanese letter with the marks that no line begins with, a word with all its hyphens.
 _JAPANESE = r"\u3000-\u30ff\u3400-\u9fff\uff01-\uff60"
-_WRAPPED = re.compile(
-    rf"\s+|[{_JAPANESE}][、。，．・」』）】！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ]*|[^\s{_JAPANESE}]+"
-)
+_CLOSING = "[、。，．・」』）！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ]*"
+_WRAPPED = re.compile(rf"\s+|[{_JAPANESE}]{_CLOSING}|[^\s{_JAPANESE}]+{_CLOSING}")
 _MOST_CHANGES = 12
 _MOST_LINES = 6
+_MOST_ROWS = 3
 _MOST_FIELDS = 6
 _LEAST_WIDTH = 40
 _LEAST_SECONDS = 0.2
@@ -170,8 +170,8 @@ def _line_pair(old: str | None, new: str | None, *, width: int) -> list[str]:
     if old is None or new is None:
         sign, text = ("+", new) if old is None else ("-", old)
         return [f"{sign} {shortened_line(visible(text or ''), width)}"]
-    was, now = changed_text(old, new, width=width)
-    return [f"- {was}", f"+ {now}"]
+    was, now = (wrapped(text, width) or [""] for text in changed_text(old, new, width=_MOST_ROWS * width))
+    return [*(f"- {row}" for row in was), *(f"+ {row}" for row in now)]
 
 
 def spend_lines(spend: SpendChange) -> list[str]:
