@@ -7,7 +7,9 @@ import inspect
 from typing import TYPE_CHECKING
 
 from . import candidates, store
+from .attempts import ended_badly
 from .cassette import parse
+from .typed_names import typed_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,7 +45,7 @@ def judge_phase(watch: Watch, item: pytest.Item, report: pytest.TestReport) -> N
             scope.has_drifted = True
             report.outcome = "failed"
             report.__dict__.pop("wasxfail", None)  # a failure that was expected is not this one
-            report.longrepr = _page(watch, scope, drift)
+            report.longrepr = _page(watch, item, scope, drift)
 
 
 def _may_go_on(item: pytest.Item) -> bool:
@@ -58,19 +60,26 @@ def _may_go_on(item: pytest.Item) -> bool:
 
 
 def _tell(scope: Scope, report: pytest.TestReport) -> None:
-    drift = _drift_of(scope, is_over=True)
+    drift = None if _is_unanswered(scope) else _drift_of(scope, is_over=True)
     if drift is not None and drift.found is not None and drift.verdict != "same":
         report.sections.append((TITLE, f"The live answers, beside the recording: {drift.found.sentence}"))
 
 
-def _page(watch: Watch, scope: Scope, drift: Drift) -> str:
+def _page(watch: Watch, item: pytest.Item, scope: Scope, drift: Drift) -> str:
     from .reports.check_page import check_page
 
-    path = watch.shown(candidates.candidate_path(watch.config.rootpath, scope.path))
+    path = candidates.candidate_path(watch.config.rootpath, scope.path)
     is_kept = scope.recording.made > 0 or drift.notes != ()
     compared = [(note.after.name, note.comparison) for note in drift.notes if note.comparison is not None]
-    candidate = path if is_kept else None
-    return check_page(scope.recording.test, drift.verdict, drift.found, compared=compared, candidate=candidate)
+    typed = typed_path(watch.config, path)
+    return check_page(
+        scope.recording.test,
+        drift.verdict,
+        drift.found,
+        compared=compared,
+        candidate=typed if is_kept else None,
+        command=watch.command(item),
+    )
 
 
 def _drift_of(scope: Scope, *, is_over: bool) -> Drift | None:
@@ -90,7 +99,7 @@ def settled(watch: Watch, scope: Scope) -> Entry:
         _share(watch, scope)
     scope.written = scope.recording.made
     is_part = scope.is_fixture and not scope.is_over and scope.outcome != "error"
-    if is_part or scope.outcome in ("skipped", "interrupted"):
+    if is_part or scope.outcome in ("skipped", "interrupted") or _is_unanswered(scope):
         return watch.entry_of(scope, "leave", scope.path)
     drift = _drift_of(scope, is_over=True)
     kept = _kept(watch, scope, drift)
@@ -98,6 +107,12 @@ def settled(watch: Watch, scope: Scope) -> Entry:
     if drift is not None:
         scope.drift = drift.facts("check", candidate=shown, has_failed=scope.has_failed)
     return watch.entry_of(scope, "leave", scope.path)
+
+
+def _is_unanswered(scope: Scope) -> bool:
+    """Whether a test failed because the provider did not answer: nothing is known of its answers then."""
+    has_failed = scope.has_failed or scope.outcome == "error"
+    return has_failed and any(map(ended_badly, scope.recording.exchanges[-1:]))
 
 
 def _kept(watch: Watch, scope: Scope, drift: Drift | None) -> Path | None:

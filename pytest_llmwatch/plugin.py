@@ -149,7 +149,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if config.stash[MODE] != "replay" and not hasattr(config, "workerinput"):
         from .terminal import start_progress
 
-        progress = start_progress(config)
+        progress = start_progress(config, is_check=config.stash[MODE] == "check")
     config.stash[PROGRESS] = progress
     config.pluginmanager.register(Collector(entries, progress), "llmwatch-collector")
 

@@ -17,6 +17,7 @@ from .file_names import snapshot_path
 from .recording_key import recording_key
 from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
+from .typed_names import typed_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -152,8 +153,7 @@ def _names(test: str) -> str:
 
 
 def _command(item: pytest.Item) -> str:
-    place = item.config.cwd_relative_nodeid(item.nodeid)  # type: ignore[arg-type]  # a NodeId is a str
-    return f"pytest {shlex.quote(str(place))} --snapshot-update"
+    return f"pytest {shlex.quote(typed_id(item.config, item.nodeid))} --snapshot-update"
 
 
 def _update_of(config: pytest.Config, mode: str) -> Update:

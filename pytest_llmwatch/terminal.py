@@ -14,6 +14,7 @@ from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
 from .reports.run_cost import alarms_of
 from .reports.summary import Summary, lines_of, refused_in, tested
 from .run_limit import COST
+from .typed_names import typed_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,8 @@ NAMED_TESTS = 3
 MOST_NAMED_TESTS = 50
 
 
-def start_progress(config: pytest.Config) -> Progress | None:
-    """Show how a recording goes on: rewriting one line on a terminal, a line now and then elsewhere."""
+def start_progress(config: pytest.Config, *, is_check: bool) -> Progress | None:
+    """Show how a recording, or a check, goes on: rewriting one line on a terminal, a line now and then elsewhere."""
     reporter: TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
     write = _writer(reporter) if reporter is not None else None
     if reporter is None or write is None:
@@ -40,6 +41,7 @@ def start_progress(config: pytest.Config) -> Progress | None:
         show=functools.partial(_draw, write) if live else functools.partial(_print, write),
         hide=functools.partial(_draw, write, "") if live else _nothing,
         interval=LIVE_SECONDS if live else HEARTBEAT_SECONDS,
+        word="checking" if is_check else "recording",
     )
     progress.start()
     return progress
@@ -69,7 +71,7 @@ def _nothing() -> None:
 def _command(config: pytest.Config, entries: list[Entry], cost: RunCost | None) -> str:
     """What records the tests that were refused: by name, or those that failed, or all of this run once more."""
     refused = refused_in(entries, cost)
-    names = sorted({str(config.cwd_relative_nodeid(entry["test"])) for entry in refused})  # type: ignore[arg-type]  # a NodeId is a str
+    names = sorted({typed_id(config, entry["test"]) for entry in refused})
     flags = settings.record_flags(config)
     # `--lf` would record again what the guard alone refused, which needs no recording: then all are named.
     is_mixed = any(entry["refused_hosts"] for entry in entries)

@@ -43,6 +43,7 @@ from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
 from .spend import spend_of
+from .typed_names import typed_id
 from .write_policy import Mode, Outcome, Write, decide
 
 if TYPE_CHECKING:
@@ -473,8 +474,7 @@ class Watch:
 
     def command(self, item: pytest.Item, flag: str | None = None) -> str:
         """What to type, where pytest was started, to record this test."""
-        place = self.config.cwd_relative_nodeid(item.nodeid)  # type: ignore[arg-type]  # a NodeId is a str
-        return f"pytest {shlex.quote(str(place))} {flag or settings.record_flag(self.config)}"
+        return f"pytest {shlex.quote(typed_id(self.config, item.nodeid))} {flag or settings.record_flag(self.config)}"
 
     def shown(self, path: Path) -> str:
         """The path as a user would type it, from the root."""

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 from asking_bot import BOT
@@ -195,6 +197,32 @@ def test_a_test_that_asks_no_model_any_more_is_named(recorded):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*call 1 was removed*", "To record it again: pytest test_bot.py::test_broken*"])
     assert candidates(recorded) == {}
+
+
+def test_commands_are_those_for_the_folder_where_pytest_was_started(recorded):
+    (recorded.path / "sub").mkdir()
+    run = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", ".."]
+
+    def output(*arguments):
+        ran = subprocess.run(
+            [*run, *arguments], cwd=recorded.path / "sub", env=recorded.environment(), capture_output=True, check=False
+        )
+        return ran.stdout.decode()
+
+    checked, replayed = output("--llm-check", "-k", "test_broken"), output("-k", "test_new")
+
+    assert "pytest-llmwatch accept ../.llmwatch/candidates/cassettes/test_bot/test_broken.yaml" in checked
+    assert ": pytest ../test_bot.py::test_new --llm-record" in replayed
+
+
+def test_a_provider_that_is_down_leaves_no_candidates(recorded, provider):
+    provider.stop()
+
+    result = recorded.pytest("--llm-check", "-k", "test_close or test_own")
+
+    result.assert_outcomes(failed=2)
+    assert candidates(recorded) == {}
+    result.stdout.no_fnmatch_line("*The live answers*")
 
 
 def test_one_cannot_record_and_check_at_once(project):

@@ -75,6 +75,17 @@ def lint(project, *arguments, cwd=None, env=None, stdin=subprocess.DEVNULL):
     )
 
 
+def test_candidates_are_no_orphans_and_only_seen_where_they_are_named(suite):
+    folder = suite.path / ".llmwatch/candidates/cassettes/test_bot"
+    folder.mkdir(parents=True)
+    (folder / "test_one.yaml").write_bytes((suite.path / "cassettes/test_bot/test_one.yaml").read_bytes())
+
+    assert ".llmwatch" not in lint(suite).stdout
+    named = lint(suite, ".llmwatch")
+    assert named.returncode == 0
+    assert "test_one.yaml: note: candidate: kept by --llm-check; it answers nothing" in named.stdout
+
+
 def found_in(project, *arguments, **options):
     done = lint(project, "--json", *arguments, **options)
     return [json.loads(line) for line in done.stdout.splitlines()]

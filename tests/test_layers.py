@@ -109,6 +109,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "snapshot_fixture": frozenset({"pytest", "syrupy"}),
         "verdict": frozenset({"pytest"}),
         "checking": frozenset({"pytest"}),
+        "typed_names": frozenset({"pytest"}),
         "drifting": NOTHING,
         "tool_verdict": frozenset({"pytest"}),
         "budget_verdict": frozenset({"pytest"}),

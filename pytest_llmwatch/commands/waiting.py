@@ -72,9 +72,10 @@ class Waiting:
 
 
 def root_here() -> Path:
-    """The folder with the candidates: here or above; where there are none, that of the ini file."""
+    """The folder of the ini file, where there are candidates; else the nearest one above with some, or else that."""
     here = Path.cwd()
-    return candidates.root_above(here) or rootdir(here)
+    root = rootdir(here)
+    return root if candidates.folder_of(root).is_dir() else candidates.root_above(here) or root
 
 
 def waiting_in(root: Path) -> list[Waiting]:

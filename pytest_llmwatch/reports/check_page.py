@@ -26,6 +26,7 @@ def check_page(
     *,
     compared: Sequence[tuple[str, Comparison]] = (),
     candidate: str | None,
+    command: str,
 ) -> str:
     """The whole page: what changed, where the new answers are kept, what to type.
 
@@ -34,7 +35,8 @@ def check_page(
         verdict: In a word.
         found: What changed since the recording; `None` where there is none.
         compared: The test's own comparisons with approved outputs, by their names.
-        candidate: Where the new answers are kept.
+        candidate: Where the new answers are kept, as it is to be typed.
+        command: What records the test again.
     """
     lines = [f"The live answers are not those of the recording: {verdict} ({visible(test)})."]
     lines += _comparisons(compared)
@@ -43,7 +45,7 @@ def check_page(
     elif compared:
         lines.append(f"  {SAME_ANSWERS}")
     if candidate is None:
-        return "\n".join([*lines, f"To record it again: pytest {shlex.quote(test)} --llm-record"])
+        return "\n".join([*lines, f"To record it again: {command}"])
     lines.append(f"Kept in {visible(candidate)}; what was approved is as it was.")
     lines.append("To look at it and decide: pytest-llmwatch review")
     lines.append(f"To take it over: pytest-llmwatch accept {shlex.quote(candidate)}")

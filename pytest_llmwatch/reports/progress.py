@@ -20,11 +20,11 @@ LIVE_SECONDS = 0.5
 HEARTBEAT_SECONDS = 30.0
 
 
-def progress_text(*, calls: int, retries: int, elapsed: float, money: str = "") -> str:
+def progress_text(*, calls: int, retries: int, elapsed: float, money: str = "", word: str = "recording") -> str:
     """`recording: 12 calls, 1 retry, spent $0.0123, 35 s`; the money is that of the tests that are over."""
     noun = "call" if calls == 1 else "calls"
     again = f", {retries} {'retry' if retries == 1 else 'retries'}" if retries else ""
-    return f"llmwatch recording: {calls} {noun}{again}{f', {money}' if money else ''}, {elapsed:.0f} s"
+    return f"llmwatch {word}: {calls} {noun}{again}{f', {money}' if money else ''}, {elapsed:.0f} s"
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class Progress:
     show: Callable[[str], None]
     hide: Callable[[], None]
     interval: float
+    word: str = "recording"
     calls: int = 0
     retries: int = 0
     spent: Decimal = Decimal(0)
@@ -73,4 +74,5 @@ class Progress:
         while not self._over.wait(self.interval):
             elapsed = time.monotonic() - self._began
             money = spent_text(self.spent, unpriced=self.unpriced) if self.spent or self.unpriced else ""
-            self.show(progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed, money=money))
+            text = progress_text(calls=self.calls, retries=self.retries, elapsed=elapsed, money=money, word=self.word)
+            self.show(text)
