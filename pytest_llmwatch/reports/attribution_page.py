@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 # White space, a Japanese letter with the marks that no line begins with, a word with all its hyphens.
 _JAPANESE = r"\u3000-\u30ff\u3400-\u9fff\uff01-\uff60"
-_CLOSING = "[、。，．・」』）！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ]*"
-_WRAPPED = re.compile(rf"\s+|[{_JAPANESE}]{_CLOSING}|[^\s{_JAPANESE}]+{_CLOSING}")
+_OPENING = r"(?:\[-|\{\+|[「『（【])*"
+_CLOSING = r"(?:-\]|\+\}|[、。，．・」』）】！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ])*"
+_WRAPPED = re.compile(rf"\s+|{_OPENING}[{_JAPANESE}]{_CLOSING}|[^\s{_JAPANESE}]+{_CLOSING}")
 _MOST_CHANGES = 12
 _MOST_LINES = 6
 _MOST_ROWS = 3
