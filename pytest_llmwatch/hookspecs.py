@@ -51,6 +51,6 @@ def pytest_llmwatch_price(
     """Return what a call cost in US dollars, or `None` to leave it to the built-in; wrap that one to go on from it.
 
     Asked when somebody reads the money or a cassette is written, and only where the provider itself named no cost. `at`
-    is when the call was recorded, `None` where that is not known. Under a limit of live spending it is also asked before
+    is when the call was recorded, `None` where that is not known. Under a limit of live spending it is asked before
     a call is made: `call.usage` is an estimate then, and `exchange.response` is `None`.
     """
