@@ -249,6 +249,7 @@ def mode_of(config: pytest.Config) -> Mode:
     given = _record_flag_value(config)
     if config.getoption("llm_check", default=False):
         _refuse_both(given, record_flag(config), CHECK_FLAG)
+        _refuse_update(config)
         return "check"
     if given is None and _mode_named(os.environ.get(CHECK_VARIABLE, ""), CHECK_VARIABLE) != "replay":
         _refuse_both(os.environ.get("LLMWATCH_RECORD"), "LLMWATCH_RECORD", CHECK_VARIABLE)
@@ -270,6 +271,15 @@ def _refuse_both(value: str | None, record: str, check: str) -> None:
         raise SettingError(
             f"{record} replaces the recordings, {check} compares with them: give one of the two\n"
             f"To see what would change: pytest {CHECK_FLAG}; to take all of it over: pytest --llm-record"
+        )
+
+
+def _refuse_update(config: pytest.Config) -> None:
+    """What syrupy's flag would approve, a check only keeps."""
+    if config.getoption("update_snapshots", default=False):
+        raise SettingError(
+            f"--snapshot-update approves new outputs, {CHECK_FLAG} changes nothing: give one of the two\n"
+            "To take over what a check has found: pytest-llmwatch accept"
         )
 
 

@@ -236,6 +236,7 @@ def test_one_cannot_record_and_check_at_once(project):
 
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*replaces the recordings*compares with them: give one of the two"])
+    assert project.pytest("--llm-check", "--snapshot-update").ret == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize(

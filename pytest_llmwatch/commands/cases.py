@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -53,8 +54,8 @@ class Case:
     waiting: Waiting
     found: Attribution | None
     texts: tuple[Texts, ...] = ()
-    before: dict[str, object] = field(default_factory=dict)
-    after: dict[str, object] = field(default_factory=dict)
+    before: Mapping[str, object] = field(default_factory=dict)
+    after: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def verdict(self) -> str:
@@ -110,28 +111,27 @@ def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Ca
         before = _cassette(one.target)
     except UnreadableCassette as error:
         return Case(waiting=one, found=not_comparable(f"the recording: {error.problem}", test=one.test))
+    return _compared(one, before, after, snapshots, read)
+
+
+def _compared(
+    one: Waiting,
+    before: Cassette | None,
+    after: Cassette | None,
+    snapshots: tuple[SnapshotFile | None, SnapshotFile | None],
+    read: Callable[[Cassette], tuple[ModelCall, ...]],
+) -> Case:
     old, new = (() if cassette is None else read(cassette) for cassette in (before, after))
-    shown = tuple(_texts(old, new, snapshots))
-    is_new = before is None and (one.candidate is None or one.candidate.facts.verdict not in SEVERITY)
-    if is_new:
-        return Case(waiting=one, found=None, texts=shown, after=dict(after.recorded) if after else {})
-    found = attribution(
-        old,
-        new,
-        sdks_before=None if before is None else sdks_of(before),
-        sdks_after=None if after is None else sdks_of(after),
-        test=one.test,
-    )
-    if one.candidate is not None and one.candidate.facts.verdict in SEVERITY:
-        # The check knew the tolerances of the test's own comparisons.
-        found = replace(found, verdict=one.candidate.facts.verdict)
-    return Case(
-        waiting=one,
-        found=found,
-        texts=shown,
-        before=dict(before.recorded) if before else {},
-        after=dict(after.recorded) if after else {},
-    )
+    texts = tuple(_texts(old, new, snapshots))
+    sides: list[Mapping[str, object]] = [cassette.recorded if cassette else {} for cassette in (before, after)]
+    # A check knew the tolerances of the test's own comparisons.
+    known = one.candidate.facts.verdict if one.candidate and one.candidate.facts.verdict in SEVERITY else None
+    if before is None and known is None:
+        return Case(waiting=one, found=None, texts=texts, after=sides[1])
+    sdks = [sdks_of(cassette) if cassette else None for cassette in (before, after)]
+    found = attribution(old, new, sdks_before=sdks[0], sdks_after=sdks[1], test=one.test)
+    found = found if known is None else replace(found, verdict=known)
+    return Case(waiting=one, found=found, texts=texts, before=sides[0], after=sides[1])
 
 
 def _cassette(path: Path) -> Cassette | None:
