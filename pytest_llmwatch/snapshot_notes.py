@@ -91,6 +91,7 @@ class SnapshotNotes:
     _by_name: dict[str, Snapshot] = field(default_factory=dict)
     _pending: dict[str, Snapshot] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
+    _left_over: list[str] | None = None
     _unnamed: int = 0
 
     def __post_init__(self) -> None:
@@ -171,6 +172,8 @@ class SnapshotNotes:
     @property
     def unused(self) -> list[str]:
         """The names in the file that were not."""
+        if self._left_over is not None:
+            return self._left_over
         used = set(self.used)
         return [one.name for one in self.file.snapshots if one.name not in used]
 
@@ -186,6 +189,13 @@ class SnapshotNotes:
 
     def _finished(self, snapshot: Snapshot) -> Snapshot:
         return replace(snapshot, recording=self.key_now(), model=self.models_now())
+
+    def release(self) -> None:
+        """Let go of everything but what is unused: a suite has thousands of these, and nobody reads them again."""
+        self._left_over = self.unused
+        self.file = SnapshotFile(test=self.file.test)
+        for held_ in (self.notes, self._by_name, self._pending, self._texts):
+            held_.clear()
 
     def facts(self) -> list[SnapshotFact]:
         """The comparisons as they travel on a report."""

@@ -67,6 +67,8 @@ def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) ->
         except OSError as error:
             report.outcome = "failed"
             report.longrepr = f"The cassette could not be written: {error}\nWhat was there before is as it was."
+        if scope.snapshots is not None:
+            scope.snapshots.release()
         watch.item_scope = None
     report.__dict__[REPORT_KEY] = entries
     watch.touched = []
