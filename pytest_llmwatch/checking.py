@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from . import candidates, store
 from .attempts import ended_badly
 from .cassette import parse
+from .reports.drift_lines import FAILING
 from .typed_names import typed_path
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 TITLE = "llmwatch"
 OURS = ("llm_cassette", "llm_snapshot")
-FAILING = frozenset({"drifted", "broken", "not comparable"})
 
 
 def judge_phase(watch: Watch, item: pytest.Item, report: pytest.TestReport) -> None:

@@ -187,6 +187,7 @@ def test_a_wider_fixture_that_drifted_fails_the_run_though_no_test_is_to_blame(r
     result.assert_outcomes(passed=1)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["*drifted: cassettes/test_bot/fixture-greeting.yaml::greeting"])
+    result.stdout.fnmatch_lines(["1 fixture drifted, for which no test fails: the exit code is 1"])
 
 
 def test_a_test_that_asks_no_model_any_more_is_named(recorded):

@@ -19,6 +19,7 @@ def changed(name, before, after, *, verdict=None, source="check", candidate="x.y
     found = attribution([answer_of(before, "a")], [answer_of(after, "b")], test=name)
     return {
         "test": name,
+        "is_fixture": False,
         "drift": {
             "source": source,
             "verdict": verdict or found.verdict,

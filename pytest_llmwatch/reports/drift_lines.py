@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Source = Literal["check", "record"]
 VERDICTS = ("broken", "not comparable", "drifted", "within tolerance", "new", "same")
+FAILING = frozenset({"drifted", "broken", "not comparable"})
 SHOWN_TESTS = 10
 SHOWN_GROUPS = 3
 LEAST_WIDTH = 60
@@ -36,9 +37,10 @@ class DriftFacts(TypedDict):
 
 
 class Tested(TypedDict):
-    """A test with what its answers became."""
+    """A test, or a fixture of wider scope, with what its answers became."""
 
     test: str
+    is_fixture: bool
     drift: DriftFacts
 
 
@@ -61,6 +63,9 @@ def drift_lines(tested: Iterable[Tested], *, width: int, in_full: bool, with_tab
         lines += table_lines(ones, width=width)
     if changed and (in_full or not with_table):
         lines += _tests(changed, width=width, in_full=in_full)
+    fixtures = [one for one in ones if one["is_fixture"] and one["drift"]["verdict"] in FAILING]
+    if fixtures and fixtures[0]["drift"]["source"] == "check":
+        lines.append(f"{_count(len(fixtures), 'fixture')} drifted, for which no test fails: the exit code is 1")
     kept = sum(one["drift"]["candidate"] is not None for one in ones)
     if kept:
         lines.append(f"{_count(kept, 'candidate')} kept, no recording was changed. To decide: pytest-llmwatch review")

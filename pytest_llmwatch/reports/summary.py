@@ -64,11 +64,14 @@ class Entry(TypedDict):
 
 
 def tested(entries: Iterable[Entry]) -> list[Tested]:
-    """The tests and fixtures whose answers were compared, each once."""
-    tests = [entry for entry in entries if not entry["is_fixture"]]
+    """The tests and fixtures whose answers were compared, each once: of a test that ran again, the last run counts."""
+    tests = {entry["test"]: entry for entry in entries if not entry["is_fixture"]}
     fixtures = _merged(entry for entry in entries if entry["is_fixture"])
-    drifts = ((one["test"], one.get("drift")) for one in [*tests, *fixtures])
-    return [{"test": test, "drift": drift} for test, drift in drifts if drift is not None]
+    return [
+        {"test": one["test"], "is_fixture": one["is_fixture"], "drift": drift}
+        for one in [*tests.values(), *fixtures]
+        if (drift := one.get("drift")) is not None
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
