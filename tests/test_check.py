@@ -284,3 +284,6 @@ def test_another_model_is_compared_in_one_table(recorded, provider):
     result.stdout.fnmatch_lines(["test  *verdict *similar *cost *latency", "*::test_own *same *", "all *"])
     facts = json.loads((recorded.path / ".llmwatch/candidates/cassettes/test_bot/test_own.candidate.json").read_text())
     assert facts["models"] == {"gpt-5-mini": "gpt-5.1"}
+    accept = [sys.executable, "-m", "pytest_llmwatch", "accept", "test_bot.py::test_own"]
+    said = subprocess.run(accept, cwd=recorded.path, capture_output=True, encoding="utf-8", check=True).stdout
+    assert "it asks gpt-5.1: put that in place of gpt-5-mini in your code" in said

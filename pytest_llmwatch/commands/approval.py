@@ -94,7 +94,11 @@ def _replace(candidate: Candidate) -> str:
     said = ", ".join(f"{_shown(target)} {'replaced' if target.exists() else 'written'}" for target in written)
     _write(candidate, cassette, snapshot)
     candidates.drop(candidate.root, candidate.path)
-    return said
+    models = candidate.facts.models.items()
+    swapped = [f"; it asks {new}: put that in place of {old} in your code" for old, new in models]
+        f"; it asks {new}: put that in place of {old} in your code" for old, new in candidate.facts.models.items()
+    ]
+    return "".join([said, *swapped])
 
 
 def _write(candidate: Candidate, cassette: str | None, snapshot: str | None) -> None:
