@@ -96,8 +96,6 @@ def _replace(candidate: Candidate) -> str:
     candidates.drop(candidate.root, candidate.path)
     models = candidate.facts.models.items()
     swapped = [f"; it asks {new}: put that in place of {old} in your code" for old, new in models]
-        f"; it asks {new}: put that in place of {old} in your code" for old, new in candidate.facts.models.items()
-    ]
     return "".join([said, *swapped])
 
 
