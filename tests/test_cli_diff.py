@@ -131,7 +131,7 @@ def test_a_pull_request_is_told_by_cause_worst_first(repository, diff):
     assert names == [
         "tests/test_bot.py::test_invoice: broken",
         "tests/test_bot.py::test_agent: broken",
-        "tests/test_bot.py::test_refund: within tolerance",
+        "tests/test_bot.py::test_refund: drifted",
         "tests/test_bot.py::test_日本語: same",
     ]
     assert "      - Used phones may be returned within [-14-] days." in page

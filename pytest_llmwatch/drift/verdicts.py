@@ -22,6 +22,9 @@ SEVERITY: tuple[DriftVerdict, ...] = ("same", "within tolerance", "drifted", "br
 PASSING: frozenset[DriftVerdict] = frozenset({"same", "within tolerance"})
 # Measured by benchmarks/snapshots.py on answers of one model and of others to the same prompts.
 DEFAULT_SIMILARITY = 0.5
+# What nobody leaves out by the way: an approved answer without its deadline or its price is another answer. Bare
+# numbers and names come and go with the wording.
+PROMISES = frozenset({"money", "percentage", "date", "time", "duration", "limit"})
 IGNORED_TEXT = re.compile(r"^\s*~ ?")
 SETTING = "llm_snapshot(ignore=...)"
 Path = tuple[str | int, ...]
@@ -33,7 +36,8 @@ class Tolerance:
 
     Attributes:
         similarity: The least likeness that passes, from 0 (any words) to 1 (the same words); see `likeness`.
-        facts: Whether a fact stated otherwise (a number, a date, a negation, a name) breaks it.
+        facts: Whether a fact stated otherwise (a number, a date, a negation, a name) breaks it, and an amount, a date
+            or a duration left out lets it drift.
         ignore: What is left out before anything is compared: paths of a structured value (`items[*].id`,
             `note ~ pattern`), and `~ pattern` for a text.
     """
@@ -64,7 +68,7 @@ class Comparison:
         verdict: `same`, `within tolerance`, `drifted`, `broken` (format or facts) or `not comparable`.
         reason: One sentence that says why.
         similarity: How alike two texts are written, from 0 to 1; `None` where no texts were compared.
-        changed_facts: What the new text states otherwise.
+        changed_facts: What the new text states otherwise, or leaves out of what must not be left out.
         changed_values: The places of a structured value that changed.
     """
 
@@ -163,17 +167,22 @@ def _compare_json_texts(before: JSON, after: str, tolerance: Tolerance) -> Compa
 
 def _compare_prose(before: str, after: str, tolerance: Tolerance) -> Comparison:
     similarity = likeness(before, after)
-    changed = certain_facts(before, after) if tolerance.facts else ()
+    changed, lost = _changed_and_lost(before, after) if tolerance.facts else ((), ())
+    verdict: DriftVerdict = "drifted"
     if changed:
-        said = "a fact" if len(changed) == 1 else f"{len(changed)} facts"
-        verdict: DriftVerdict = "broken"
-        reason = f"states {said} otherwise: {changed[0]}"
+        verdict, reason = "broken", f"states {_counted(changed)} otherwise: {changed[0]}"
     elif similarity < tolerance.similarity:
-        verdict, reason = "drifted", f"is {similarity:.2f} alike, which is less than {tolerance.similarity:g}"
+        reason = f"is {similarity:.2f} alike, which is less than {tolerance.similarity:g}"
+    elif lost:
+        reason = f"leaves out {_counted(lost)}: {lost[0].before}"
     else:
-        verdict, reason = "within tolerance", f"is {similarity:.2f} alike and contradicts no fact"
-        reason = reason if tolerance.facts else f"is {similarity:.2f} alike"
-    return Comparison(verdict=verdict, reason=reason, similarity=similarity, changed_facts=changed)
+        verdict, reason = "within tolerance", f"is {similarity:.2f} alike"
+        reason += " and keeps to the facts" * tolerance.facts
+    return Comparison(verdict=verdict, reason=reason, similarity=similarity, changed_facts=(*changed, *lost))
+
+
+def _counted(facts: tuple[ChangedFact, ...]) -> str:
+    return "a fact" if len(facts) == 1 else f"{len(facts)} facts"
 
 
 def likeness(before: str, after: str) -> float:
@@ -189,11 +198,13 @@ def likeness(before: str, after: str) -> float:
     return round(float(lexical_similarity(before, after) * share**0.5), 2)
 
 
-def certain_facts(before: str, after: str) -> tuple[ChangedFact, ...]:
-    """What the second text contradicts of the first."""
+def _changed_and_lost(before: str, after: str) -> tuple[tuple[ChangedFact, ...], tuple[ChangedFact, ...]]:
+    """What the second text contradicts of the first, and what it leaves out of what the first promised."""
     from pytest_llmwatch.expectations.facts import changed_facts
 
-    return tuple(fact for fact in changed_facts(before, after) if fact.is_certain)
+    found = changed_facts(before, after)
+    lost = (fact for fact in found if not fact.is_certain and fact.after is None and fact.kind in PROMISES)
+    return tuple(fact for fact in found if fact.is_certain), tuple(lost)
 
 
 def _compare_leaves(
