@@ -171,14 +171,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """A copy of the example suite without its cassettes, and where to print."""
+    """A copy of the example suite without its recordings, and where to print."""
 
     out: TextIO
     folder: Path
 
     def set_up(self, examples: Path) -> None:
         """Copy the suite and give it settings of its own, so that those of a project around it do not count."""
-        unwanted = shutil.ignore_patterns("cassettes", "__pycache__", ".*")
+        unwanted = shutil.ignore_patterns("cassettes", "__snapshots__", "__pycache__", ".*")
         shutil.copytree(examples, self.folder, ignore=unwanted, dirs_exist_ok=True)
         (self.folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
 
