@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import store
 from .errors import UnreadableCandidate, UnreadableCassette
+from .file_names import CASSETTES, SNAPSHOTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,6 @@ FOLDER = ".llmwatch"
 FACTS = ".candidate.json"
 FORMAT = 1
 ABOVE = "_above"
-SNAPSHOTS = "__snapshots__"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,15 +217,29 @@ def read(root: Path, path: Path) -> Candidate:
     if facts is None:
         raise UnreadableCandidate(path, f"it is of version {version}: upgrade pytest-llmwatch")
     candidate = Candidate(root=root, path=path.with_name(path.name.removesuffix(FACTS) + ".yaml"), facts=facts)
-    # Nothing else says which files it may replace.
-    if candidate_path(root, candidate.baseline) != candidate.path or candidate.files[1].stem != candidate.path.stem:
+    if not _belongs(candidate):
         raise UnreadableCandidate(path, f"it lies where no candidate for {facts.cassette} belongs")
     return candidate
+
+
+def _belongs(candidate: Candidate) -> bool:
+    """Whether it lies where it says, and what it would replace are a cassette and the snapshots of the same test.
+
+    Candidates may come from elsewhere, such as a download from CI, and nothing else says which files they may replace.
+    """
+    cassette, snapshot = candidate.targets
+    is_pair = snapshot.name == f"{cassette.stem}.snap" and snapshot.parent.name == cassette.parent.name
+    return (
+        is_pair
+        and cassette.parent.parent.name == CASSETTES
+        and candidate_path(candidate.root, cassette) == candidate.path
+    )
 
 
 def _facts_in(said: dict[str, Any]) -> Facts:
     was, now = (_pair(said.pop(name)) for name in ("was", "now"))
     texts = [said[name] for name in ("test", "cassette", "snapshot", "verdict")]
+    texts += [text for each in said.get("models", {}).items() for text in each]
     if not all(isinstance(text, str) for text in texts) or not isinstance(said["has_failed"], bool):
         raise TypeError("a text and a yes or no are wanted")
     return Facts(**said, was=was, now=now)
@@ -233,4 +247,6 @@ def _facts_in(said: dict[str, Any]) -> Facts:
 
 def _pair(value: list[str | None]) -> tuple[str | None, str | None]:
     first, second = value
+    if not all(each is None or isinstance(each, str) for each in value):
+        raise TypeError("a hash is a text")
     return first, second

@@ -5,18 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .file_names import file_name
+from .file_names import CASSETTES, file_name
 
 if TYPE_CHECKING:
     import pytest
-
-FOLDER = "cassettes"
 
 
 def test_path(item: pytest.Item) -> Path:
     """`cassettes/<module>/<Class.test[parameters]>.yaml` beside the test file."""
     chain = item.nodeid.split("::")[1:] or [item.name]
-    return item.path.parent / FOLDER / item.path.stem / f"{file_name(chain)}.yaml"
+    return item.path.parent / CASSETTES / item.path.stem / f"{file_name(chain)}.yaml"
 
 
 def without_folder(test: str) -> str:
@@ -41,9 +39,9 @@ def fixture_path(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureR
     node = request.node
     if fixturedef.scope in ("class", "module"):
         chain = [*node.nodeid.split("::")[1:], *chain]
-        return Path(node.path).parent / FOLDER / Path(node.path).stem / f"{file_name(chain)}.yaml"
+        return Path(node.path).parent / CASSETTES / Path(node.path).stem / f"{file_name(chain)}.yaml"
     source = Path(fixturedef.func.__code__.co_filename)
     folder = source.parent if source.is_relative_to(request.config.rootpath) else request.config.rootpath
     if fixturedef.scope == "package":
         folder = Path(node.path) if Path(node.path).is_dir() else Path(node.path).parent
-    return folder / FOLDER / source.stem / f"{file_name(chain)}.yaml"
+    return folder / CASSETTES / source.stem / f"{file_name(chain)}.yaml"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+CASSETTES = "cassettes"
 SNAPSHOTS = "__snapshots__"
 SAFE = re.compile(r"[A-Za-z0-9_.,=+@\[\]-]{1,120}")
 UNSAFE_CHARACTER = re.compile(r"[^A-Za-z0-9_.,=+@\[\]-]+")

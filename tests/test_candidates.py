@@ -132,6 +132,11 @@ def test_a_damaged_candidate_is_never_taken_over(root, force):
         lambda facts: json.dumps(facts | {"llmwatch_candidate": 2}),
         lambda facts: json.dumps(facts | {"cassette": "tests/test_bot.py"}),
         lambda facts: json.dumps(facts | {"snapshot": "tests/test_bot.py"}),
+        lambda facts: json.dumps(facts | {"snapshot": "tests/test_bot/test_refund.sh"}),
+        lambda facts: json.dumps(facts | {"snapshot": "tests/test_refund.snap"}),
+        lambda facts: json.dumps(facts | {"models": ["gpt-5"]}),
+        lambda facts: json.dumps(facts | {"models": {"gpt-5": 5}}),
+        lambda facts: json.dumps(facts | {"was": [1, None]}),
         lambda facts: json.dumps(facts | {"unknown": 1}),
         lambda _facts: "\0" * 10,
     ],
@@ -148,6 +153,19 @@ def test_facts_that_make_no_sense_are_named_and_can_be_rejected(root, change):
         approval.accept(damaged, root, force=True)
     approval.reject(damaged, root)
     assert waiting_in(root) == []
+
+
+@pytest.mark.parametrize("cassette", ["mkdocs.yaml", ".github/workflows/release.yaml", "../../x/.bashrc.yaml"])
+def test_a_candidate_from_elsewhere_replaces_nothing_but_recordings(root, cassette):
+    candidate = kept(root)
+    facts = json.loads(facts_path(candidate.path).read_text())
+    target = root / cassette
+    strange = candidate_path(root, target)
+    write(strange, text(2))
+    path = write(facts_path(strange), json.dumps(facts | {"cassette": cassette, "snapshot": cassette[:-5]}))
+
+    with pytest.raises(UnreadableCandidate, match="where no candidate"):
+        candidates.read(root, path)
 
 
 def test_what_a_killed_accept_has_taken_over_does_not_wait_any_more(root):

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 from pytest_llmwatch import store
 from pytest_llmwatch.cassette import HEAD, Cassette, parse
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
+from pytest_llmwatch.file_names import CASSETTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOLDER = "cassettes"
 SUFFIXES = (".yaml", ".yml")
 SKIPPED_FOLDERS = re.compile(r"\..*|__pycache__|node_modules|site-packages|venv|build|dist|.*\.egg-info")
 
@@ -67,7 +67,7 @@ def files_of_project(root: Path) -> Iterator[CassetteFile]:
 
 def is_in_cassettes(path: Path, below: Path) -> bool:
     """Whether a file below a folder is in a folder called `cassettes`, or the folder is in one."""
-    return FOLDER in path.relative_to(below).parts[:-1] or FOLDER in below.absolute().parts
+    return CASSETTES in path.relative_to(below).parts[:-1] or CASSETTES in below.absolute().parts
 
 
 def yaml_files_below(folder: Path) -> Iterator[Path]:
@@ -94,7 +94,7 @@ def is_in_layout_or_cassette(path: Path) -> bool:
 
 def is_in_layout(path: Path) -> bool:
     """Whether a file is at `cassettes/<module>/<test>.yaml`."""
-    return path.absolute().parent.parent.name == FOLDER
+    return path.absolute().parent.parent.name == CASSETTES
 
 
 def looks_like_cassette(path: Path) -> bool:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch import store
 from pytest_llmwatch.cassette import HEAD
-from pytest_llmwatch.cassette_paths import FOLDER
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette
-from pytest_llmwatch.file_names import SNAPSHOTS
+from pytest_llmwatch.file_names import CASSETTES, SNAPSHOTS
 
 from .cassette_files import SKIPPED_FOLDERS, SUFFIXES
 
@@ -82,8 +81,8 @@ def unit_of(path: str) -> Unit | None:
     folders = pure.parts[:-1]
     if any(SKIPPED_FOLDERS.fullmatch(folder) for folder in folders) or pure.name.startswith("."):
         return None
-    if pure.suffix in SUFFIXES and FOLDER in folders and not pure.name.endswith(store.PENDING):
-        return _unit(pure, FOLDER)
+    if pure.suffix in SUFFIXES and CASSETTES in folders and not pure.name.endswith(store.PENDING):
+        return _unit(pure, CASSETTES)
     if pure.suffix == SNAPSHOT and pure.parent.parent.name == SNAPSHOTS:
         return _unit(pure, SNAPSHOTS)
     return None
@@ -110,7 +109,7 @@ def path_filter(repository: Repository, folder: Path, arguments: Sequence[str]) 
 
 def _starts(path: PurePosixPath) -> list[str]:
     if path.suffix == ".py":
-        return [str(path.parent / folder / path.stem).removeprefix("./") for folder in (FOLDER, SNAPSHOTS)]
+        return [str(path.parent / folder / path.stem).removeprefix("./") for folder in (CASSETTES, SNAPSHOTS)]
     return ["" if str(path) == "." else str(path)]
 
 
@@ -160,7 +159,7 @@ def _is_ours(path: str, text: str | LLMWatchError) -> bool:
 
 def _is_recording(path: str, text: str | LLMWatchError) -> bool:
     """Whether a file lies where recordings lie (then it should be one), or is one elsewhere."""
-    in_layout = PurePosixPath(path).parent.parent.name == FOLDER
+    in_layout = PurePosixPath(path).parent.parent.name == CASSETTES
     return in_layout or not isinstance(text, str) or HEAD.search(text) is not None
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, TextIO
 from pytest_llmwatch import store, yaml_text
 from pytest_llmwatch.environment_secrets import forms_of
 from pytest_llmwatch.errors import LLMWatchError
+from pytest_llmwatch.file_names import CASSETTES
 from pytest_llmwatch.redaction import Secrets, redacted
 
-from .cassette_files import FOLDER, CassetteFile, files_at, read, said_of
+from .cassette_files import CassetteFile, files_at, read, said_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -141,7 +142,7 @@ def _content(body: bytes) -> str:
 def _below_cassettes(file: CassetteFile) -> Path:
     """`<module>/<test>.yaml` for what lies in a cassettes folder, the bare name for anything else."""
     parts = file.path.absolute().parts
-    places = [place for place, part in enumerate(parts[:-1]) if part == FOLDER]
+    places = [place for place, part in enumerate(parts[:-1]) if part == CASSETTES]
     return Path(*parts[places[-1] + 1 :]) if places else Path(file.path.name)
 
 

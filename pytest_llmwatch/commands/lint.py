@@ -15,12 +15,12 @@ from pytest_llmwatch.attempts import retry_number
 from pytest_llmwatch.cassette import HEAD, interaction_lines, parse
 from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.errors import SettingError, UnreadableCassette
+from pytest_llmwatch.file_names import CASSETTES
 from pytest_llmwatch.readings import reading_of
 from pytest_llmwatch.redaction import findings_in
 from pytest_llmwatch.unused import fingerprint_of
 
 from .cassette_files import (
-    FOLDER,
     CassetteFile,
     is_in_cassettes,
     is_in_layout,
@@ -67,7 +67,7 @@ def lint(
     collection = collect([Path(argument) for argument in arguments])
     files, snapshots = _files(arguments, collection.root)
     if not files and not snapshots:
-        where = ", ".join(arguments) or f"{FOLDER} folders below {collection.root}"
+        where = ", ".join(arguments) or f"{CASSETTES} folders below {collection.root}"
         warn(f"there is no cassette in {where}")
     if collection.problem is not None:
         warn(f"nothing is said about orphans, because {collection.problem}")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pytest_llmwatch import store
 from pytest_llmwatch.cassette import Cassette
 from pytest_llmwatch.cassette import parse as parse_cassette
-from pytest_llmwatch.cassette_paths import FOLDER
 from pytest_llmwatch.errors import UnreadableCassette, UnreadableSnapshot
+from pytest_llmwatch.file_names import CASSETTES
 from pytest_llmwatch.recording_key import recording_key
 from pytest_llmwatch.snapshot_files import BEGINNING, HEAD, parse
 
@@ -83,7 +83,7 @@ def found_in_snapshots(file: CassetteFile, collection: Collection) -> Iterator[F
 def _cassette_beside(path: Path) -> Path:
     """Where the cassette of the same test is, or would be."""
     real = path.resolve()
-    return real.parent.parent.parent / FOLDER / real.parent.name / f"{real.stem}.yaml"
+    return real.parent.parent.parent / CASSETTES / real.parent.name / f"{real.stem}.yaml"
 
 
 def _out_of_step(file: CassetteFile, text: str, snapshots: SnapshotFile, beside: Path) -> Iterator[Found]:
