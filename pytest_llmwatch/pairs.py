@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import store
-from .errors import UnreadableSnapshot
+from .errors import UnreadableCassette, UnreadableSnapshot
 from .snapshot_files import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from .snapshot_files import Snapshot
 
 NEXT = ".next"
 
@@ -60,7 +61,10 @@ def repair(snapshots: Path, key_of_cassette: Callable[[], str | None]) -> bool:
         text = store.read_text(waiting)
         if text is None:
             return False
-        belongs = any(one.recording == key_of_cassette() for one in parse(text, str(waiting)).snapshots)
+        key = key_of_cassette()
+        # One that stayed as it was has the key of before.
+        fresh = set(parse(text, str(waiting)).snapshots) - _snapshots_at(snapshots)
+        belongs = any(one.recording == key for one in fresh)
     except UnreadableSnapshot:
         belongs = False
     if belongs:
@@ -68,3 +72,11 @@ def repair(snapshots: Path, key_of_cassette: Callable[[], str | None]) -> bool:
     else:
         store.remove(waiting)
     return belongs
+
+
+def _snapshots_at(path: Path) -> set[Snapshot]:
+    try:
+        text = store.read_text(path)
+        return set() if text is None else set(parse(text, str(path)).snapshots)
+    except (UnreadableCassette, UnreadableSnapshot):
+        return set()

@@ -1,5 +1,7 @@
 """A cassette and its snapshots stay together, wherever a run is killed."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_llmwatch import pairs, store
@@ -7,8 +9,9 @@ from pytest_llmwatch.cassette import Cassette, parse
 from pytest_llmwatch.cassette import dump as dump_cassette
 from pytest_llmwatch.exchange import Exchange, Request, Response
 from pytest_llmwatch.recording_key import recording_key
-from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile
+from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile, with_snapshots
 from pytest_llmwatch.snapshot_files import dump as dump_snapshots
+from pytest_llmwatch.snapshot_files import parse as parse_snapshots
 
 
 def exchange(answer, *, request_id="a"):
@@ -67,6 +70,24 @@ def test_after_any_step_both_are_old_or_both_are_new(pair, steps):
     assert repaired(cassette, snapshots) == (steps == 2)
     assert (cassette.read_text(), snapshots.read_text()) == (new if steps > 1 else texts_of("old"))
     assert not pairs.next_path(snapshots).exists()
+
+
+@pytest.mark.parametrize("is_cassette_new", [False, True])
+def test_a_snapshot_that_stayed_as_it_was_says_nothing_of_what_waits(pair, is_cassette_new):
+    cassette, snapshots = pair
+    stays = replace(parse_snapshots(snapshots.read_text(), "x").snapshots[0], name="stays")
+    new_cassette, new_text = texts_of("new")
+    old, new = (
+        dump_snapshots(with_snapshots(parse_snapshots(text, "x"), [stays]))
+        for text in (snapshots.read_text(), new_text)
+    )
+    store.write_text(snapshots, old)
+    store.write_text(pairs.next_path(snapshots), new)
+    if is_cassette_new:
+        store.write_text(cassette, new_cassette)
+
+    assert repaired(cassette, snapshots) == is_cassette_new
+    assert snapshots.read_text() == (new if is_cassette_new else old)
 
 
 def test_what_waits_and_cannot_be_read_is_dropped(pair):
