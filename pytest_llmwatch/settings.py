@@ -244,12 +244,18 @@ def mode_of(config: pytest.Config) -> Mode:
     """Replay, record, record what is missing, or check live answers against the recordings.
 
     Raises:
-        SettingError: the value is none of those, or one source asks to record and to check.
+        SettingError: the value is none of those, one source asks to record and to check, or a check is to approve.
     """
+    mode = _mode_asked_for(config)
+    if mode == "check":
+        _refuse_update(config)
+    return mode
+
+
+def _mode_asked_for(config: pytest.Config) -> Mode:
     given = _record_flag_value(config)
     if config.getoption("llm_check", default=False):
         _refuse_both(given, record_flag(config), CHECK_FLAG)
-        _refuse_update(config)
         return "check"
     if given is None and _mode_named(os.environ.get(CHECK_VARIABLE, ""), CHECK_VARIABLE) != "replay":
         _refuse_both(os.environ.get("LLMWATCH_RECORD"), "LLMWATCH_RECORD", CHECK_VARIABLE)

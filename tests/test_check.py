@@ -237,7 +237,8 @@ def test_one_cannot_record_and_check_at_once(project):
 
         assert result.ret == pytest.ExitCode.USAGE_ERROR
         result.stderr.fnmatch_lines(["*replaces the recordings*compares with them: give one of the two"])
-    assert project.pytest("--llm-check", "--snapshot-update").ret == pytest.ExitCode.USAGE_ERROR
+    for arguments, env in [(["--llm-check"], {}), ([], {"LLMWATCH_CHECK": "1"}), ([], {"LLMWATCH_RECORD": "check"})]:
+        assert project.pytest("--snapshot-update", *arguments, env=env).ret == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize(
