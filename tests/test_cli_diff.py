@@ -422,6 +422,18 @@ def test_markdown_holds_nothing_of_a_model_that_is_alive(repository, diff):
     assert len(page) < 65_536
 
 
+def test_the_name_of_a_test_is_no_reference_and_no_link(repository, diff):
+    test = "test_bot.py::test_one[#7-GH-8-@octocat-www.evil.example]"
+    repository.write(test, SIMPLE)
+    repository.commit()
+    repository.write(test, SIMPLE.but(system="Be brief."))
+
+    page = diff("--format", "markdown")
+
+    assert "<summary>" in page
+    assert not re.search(r"#7|GH-8|@octocat|www\.evil", page)
+
+
 def test_markdown_of_a_very_large_change_fits_in_a_comment(repository, diff):
     for number in range(60):
         repository.write(f"test_bot.py::test_{number}", SIMPLE.but(system=f"Prompt {number}: " + "word " * 400))

@@ -142,5 +142,5 @@ def _lines_of(test: TestChange, told: Sequence[Change]) -> list[str]:
 
 
 def _folded(summary: str, lines: list[str], language: str = "diff") -> list[str]:
-    told = html.escape(visible(summary), quote=False).replace("@", f"@{_APART}")
+    told = _ALIVE.sub(_APART, html.escape(visible(summary), quote=False))
     return ["<details>", f"<summary>{told}</summary>", "", *fenced(lines, language), "", "</details>"]
