@@ -28,17 +28,15 @@ def compare_snapshots(before: Snapshot, after: Snapshot, tolerance: Tolerance | 
         return compare_texts(before.text, after.text, tolerance)
     if before.text == after.text:
         return Comparison(verdict="same", reason="is the same value")
-    try:
-        old = _value_of(before)
-    except YamlProblem as problem_:
-        line = f", line {problem_.line} of its text" if problem_.line else ""
-        return Comparison(verdict="not comparable", reason=f"the approved value is not YAML{line}: {problem_.problem}")
-    return _compare_structured(old, _value_of(after), after.kind, tolerance)
-
-
-def _value_of(snapshot: Snapshot) -> JSON:
-    value: JSON = load(f"{snapshot.text}\n")
-    return value
+    values: list[JSON] = []
+    for which, snapshot in (("approved", before), ("new", after)):
+        try:
+            values.append(load(f"{snapshot.text}\n"))
+        except YamlProblem as error:
+            line = f", line {error.line} of its text" if error.line else ""
+            return Comparison(verdict="not comparable", reason=f"the {which} value is not YAML{line}: {error.problem}")
+    old, new = values
+    return _compare_structured(old, new, after.kind, tolerance)
 
 
 def _incomparable(before: Snapshot, after: Snapshot) -> str | None:

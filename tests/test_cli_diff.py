@@ -357,6 +357,29 @@ def test_snapshots_alone_are_compared_with_their_own_tolerance(repository, diff)
     assert "snapshot b" not in page
 
 
+def test_model_calls_in_snapshots_are_compared_as_the_test_compares_them(repository, diff):
+    path = repository.path / "tests/__snapshots__/test_bot/test_one.snap"
+    repository.write("test_bot.py::test_one", SIMPLE)
+
+    def write(answer, kind="calls"):
+        text = f"- request_model: gpt-5-mini\n  output_text: {answer}"
+        snapshot = Snapshot(name="1", kind=kind, text=text, tolerance=Tolerance())
+        path.write_text(
+            dump_snapshots(SnapshotFile(test="tests/test_bot.py::test_one", snapshots=(snapshot,))), encoding="utf-8"
+        )
+
+    write("You can return it within 14 days of the purchase.")
+    repository.commit()
+    write("You can return it within 14 days of your purchase.")
+    assert "within tolerance: [0].output_text is" in diff("--fail-on", "drifted")
+
+    write("You can return it within 14 days of the purchase.", kind="text")
+    assert "broken: was model calls and is a text" in diff()
+
+    write('"broken')
+    assert "not comparable: the new value is not YAML" in diff()
+
+
 def test_the_calls_of_a_judge_are_left_out(repository, diff):
     repository.write("test_bot.py::test_one", SIMPLE, role="judge", snapshot=False)
     repository.commit()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch import cassette as cassettes
-from pytest_llmwatch import snapshot_files, wire, yaml_text
+from pytest_llmwatch import snapshot_files, wire
 from pytest_llmwatch.attempts import attempts_of, logical_calls
 from pytest_llmwatch.calls import ModelCall
 from pytest_llmwatch.cassette import Cassette
@@ -16,19 +16,20 @@ from pytest_llmwatch.cassette_paths import without_folder
 from pytest_llmwatch.drift.attribution import Attribution, attribution, not_comparable
 from pytest_llmwatch.drift.changes import SpendChange, totals_of
 from pytest_llmwatch.drift.run_changes import SnapshotChange, Status, TestChange
-from pytest_llmwatch.drift.verdicts import Comparison, Tolerance, compare_texts, compare_values
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette, UnreadableSnapshot
 from pytest_llmwatch.exchange import Exchange
 from pytest_llmwatch.own_prices import Price
 from pytest_llmwatch.pricing import with_price
 from pytest_llmwatch.recording_key import recording_key
 from pytest_llmwatch.request_key import IgnoredField, request_key, without_ignored
+from pytest_llmwatch.snapshot_comparison import compare_snapshots
 
 from .diff_files import SNAPSHOT, Difference, Side, with_moves
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_llmwatch.drift.verdicts import Tolerance
     from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile
 
     from .diff_files import Differences
@@ -230,7 +231,7 @@ def _snapshot_changes(
 
 
 def _compared(before: Snapshot, after: Snapshot) -> SnapshotChange:
-    found = _comparison(before, after)
+    found = compare_snapshots(before, after, after.tolerance)
     return SnapshotChange(
         name=after.name,
         verdict=found.verdict,
@@ -239,20 +240,6 @@ def _compared(before: Snapshot, after: Snapshot) -> SnapshotChange:
         after=after.text,
         similarity=found.similarity,
     )
-
-
-def _comparison(before: Snapshot, after: Snapshot) -> Comparison:
-    if before.kind != after.kind:
-        return Comparison(verdict="not comparable", reason=f"was of kind {before.kind} and is of kind {after.kind}")
-    if (before.judge, before.criteria_sha256) != (after.judge, after.criteria_sha256):
-        return Comparison(verdict="not comparable", reason="was judged by another judge, or by other criteria")
-    tolerance = after.tolerance or Tolerance()
-    if after.kind == "text":
-        return compare_texts(before.text, after.text, tolerance)
-    try:
-        return compare_values(yaml_text.load(before.text), yaml_text.load(after.text), tolerance)
-    except yaml_text.YamlProblem as error:
-        return Comparison(verdict="not comparable", reason=f"is no YAML any more: {error.problem}")
 
 
 def shown_from(root: Path, folder: Path) -> Callable[[str], str]:
