@@ -56,6 +56,7 @@ class SharedLedger:
             # Over the old line, whose rest does not count: a worker that is killed here leaves one or the other.
             file.seek(0)
             file.write(json.dumps(account.to_json()).encode() + b"\n")
+            file.flush()  # before Windows lets the next one in, which it does before the file is closed
 
 
 @contextlib.contextmanager
