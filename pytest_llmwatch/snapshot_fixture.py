@@ -111,9 +111,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
         is_soft=recording.mode == "check",
         tolerance=run.tolerance if item.get_closest_marker("llm") is None else _tolerance_of(item),
         key_now=lambda: recording_key(recording.kept),
-        models_now=lambda: (
-            ", ".join(dict.fromkeys(call.response_model for call in recording.calls if call.response_model)) or None
-        ),
+        models_now=functools.partial(_models_of, recording),
         mask=functools.partial(watch.masked, item=item),
     )
 

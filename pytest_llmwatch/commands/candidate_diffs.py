@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 def root_of_candidates(here: Path, arguments: Sequence[str]) -> Path | None:
     """The project whose candidates all of these paths are; `None` where one is something else."""
     paths = [Path(os.path.normpath(here / argument)) for argument in arguments]
-    roots = {
-        next((each.parent for each in (path, *path.parents) if each.name == candidates.FOLDER), None) for path in paths
-    }
+    roots = set(map(_root_of, paths))
     return roots.pop() if len(roots) == 1 else None
 
 

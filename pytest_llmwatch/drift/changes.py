@@ -120,11 +120,6 @@ class SpendChange:
         """The new cost as a multiple of the old; `None` where either is not known, or there was none."""
         return ratio(self.before.cost, self.after.cost)
 
-    @property
-    def latency_ratio(self) -> float | None:
-        """The new latency as a multiple of the old; `None` where either is not known, or there was none."""
-        return ratio(self.before.latency, self.after.latency)
-
 
 def ratio(before: Decimal | float | None, after: Decimal | float | None) -> float | None:
     """The second as a multiple of the first; `None` where that says nothing."""

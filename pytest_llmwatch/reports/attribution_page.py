@@ -15,7 +15,7 @@ from pytest_llmwatch.drift.words import changed_spans, changed_text, segments
 from pytest_llmwatch.spend import dollars
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from pytest_llmwatch.calls import JSON
     from pytest_llmwatch.drift.attribution import Attribution
@@ -243,8 +243,3 @@ def listed_changes(changes: Sequence[Change], *, width: int = 80, in_full: bool 
     """Changes that several tests share, each with its diff."""
     shown = [replace(change, calls=()) for change in changes]
     return list(_listed(shown, width, in_full=in_full))
-
-
-def sorted_by_severity(attributions: Iterable[Attribution]) -> list[Attribution]:
-    """The gravest first."""
-    return sorted(attributions, key=lambda one: one.severity, reverse=True)
