@@ -309,8 +309,10 @@ class Watch:
                 return built_in
             if answer is None:
                 return Price(reason="pytest_llmwatch_price, a hook, names none")
-            if not isinstance(answer, Decimal):
-                raise SettingError(f"pytest_llmwatch_price returned {answer!r}; return a decimal.Decimal, or None")
+            if not isinstance(answer, Decimal) or not answer.is_finite() or answer < 0:
+                raise SettingError(
+                    f"pytest_llmwatch_price returned {answer!r}; return a decimal.Decimal that is not negative, or None"
+                )
             return Price(cost=rounded(answer), source="pytest_llmwatch_price")
 
         return price

@@ -175,14 +175,17 @@ def test_what_a_hook_leaves_over_has_its_price_and_reason_from_the_built_in(proj
     assert said(project.pytest("--llm-record", "-s"), "COST") == f"None None ['call 1 (qwen3:4b): {unknown}']"
 
 
-def test_a_hook_that_returns_no_decimal_is_told(project, provider):
+@pytest.mark.parametrize("price", ["0.1", "Decimal('NaN')", "Decimal('Infinity')", "Decimal('-1')"])
+def test_a_hook_that_returns_no_amount_is_told(project, provider, price):
     project.write(bot=BOT, test_bot=ASKS_FOR_MONEY)
-    project.write(conftest="def pytest_llmwatch_price(call):\n    return 0.1\n")
+    project.write(conftest=f"from decimal import Decimal\ndef pytest_llmwatch_price(call):\n    return {price}\n")
     provider.script(answer())
 
     result = project.pytest("--llm-record")
 
-    result.stdout.fnmatch_lines(["*pytest_llmwatch_price returned 0.1; return a decimal.Decimal, or None*"])
+    result.stdout.fnmatch_lines(
+        [f"*pytest_llmwatch_price returned {price}; return a decimal.Decimal that is not negative, or None*"]
+    )
 
 
 def test_workers_spend_what_one_process_spends(project, provider):
