@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import builtins
+import contextlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ def failure_of(error: BaseException) -> TransferFailure:
 
 
 def raise_again(failure: TransferFailure | None) -> None:
-    """Raise what was recorded: of the same type where it is loaded, else a `RuntimeError` that names it."""
+    """Raise what was recorded: of its type, where that is loaded and can be made, else a `RuntimeError` that names it."""
     if failure is None:
         return
     if failure.kind != "raised":
@@ -37,7 +38,7 @@ def raise_again(failure: TransferFailure | None) -> None:
     kind = _kind_named(name)
     if kind is None:
         raise RuntimeError(failure.message)
-    raise _made(kind, text)
+    raise _made(kind, text) or RuntimeError(failure.message)
 
 
 async def until_given_up(exchange: Exchange) -> None:
@@ -56,10 +57,12 @@ def _kind_named(name: str) -> type[Exception] | None:
     return found if isinstance(found, type) and issubclass(found, Exception) else None
 
 
-def _made(kind: type[Exception], text: str) -> Exception:
-    try:
+def _made(kind: type[Exception], text: str) -> Exception | None:
+    """An exception of this type; `None` where a text alone makes none, as for one of Pydantic's."""
+    with contextlib.suppress(TypeError):
         return kind(text)
-    except TypeError:  # it wants other arguments than the text that it made of them
+    with contextlib.suppress(TypeError):  # it wants other arguments than the text that it made of them
         error = kind.__new__(kind)
         error.args = (text,)
         return error
+    return None

@@ -1,6 +1,10 @@
 """Calls that came to no answer: a local model that raises, and calls that the application gave up on."""
 
+import pydantic
+import pytest
 from provider import hang, text
+
+from pytest_llmwatch.raised import failure_of, raise_again
 
 LOCAL = """
     import asyncio
@@ -96,6 +100,37 @@ def test_what_a_wrapped_function_raises_is_recorded_and_raised_again(project):
 
     project.pytest("--llm-record", env={"LIVE": "1"}).assert_outcomes(passed=6)
     project.pytest().assert_outcomes(passed=6)
+
+
+def test_an_exception_that_no_text_makes_is_raised_again_as_what_was_recorded():
+    with pytest.raises(pydantic.ValidationError) as recorded:
+        pydantic.TypeAdapter(int).validate_python("many")
+
+    with pytest.raises(RuntimeError, match=r"ValidationError: 1 validation error for int"):
+        raise_again(failure_of(recorded.value))
+
+
+def test_each_recording_names_the_libraries_that_were_loaded_when_it_was_made(project):
+    project.write(
+        test_local="""
+            def model(prompt):
+                return prompt
+
+            def test_one(llm_cassette):
+                llm_cassette.wrap(model, model="m")("one")
+
+            def test_two(llm_cassette):
+                import anthropic
+                llm_cassette.wrap(model, model="m")("two")
+        """
+    )
+
+    project.pytest("--llm-record").assert_outcomes(passed=2)
+
+    assert [b"anthropic:" in content for name, content in sorted(project.files().items()) if "cassettes/" in name] == [
+        False,
+        True,
+    ]
 
 
 GIVEN_UP = """
