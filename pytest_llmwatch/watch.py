@@ -509,16 +509,27 @@ def _claimed(request: Request) -> bool:
     return claiming(request) is not None
 
 
-@functools.cache
 def recorded_facts(folder: Path) -> dict[str, JSON]:
     """The facts of a recording that change with time: when, at which commit, with which libraries."""
+    # One test may import what an earlier one in the folder did not.
+    loaded = (name for name in SDKS if name.replace("google-genai", "google").split("-")[0] in sys.modules)
+    versions: dict[str, JSON] = {name: version for name in loaded if (version := _version_of(name)) is not None}
+    return {**_facts_of_run(folder), "sdks": versions or None}
+
+
+@functools.cache
+def _version_of(name: str) -> str | None:
     from importlib import metadata
 
-    versions: dict[str, JSON] = {}
-    for name in SDKS:
-        if name.replace("google-genai", "google").split("-")[0] in sys.modules:
-            with contextlib.suppress(metadata.PackageNotFoundError):
-                versions[name] = metadata.version(name)
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(name)
+    return None
+
+
+@functools.cache
+def _facts_of_run(folder: Path) -> dict[str, JSON]:
+    from importlib import metadata
+
     commit = _git(folder, "rev-parse", "--short=12", "HEAD")
     dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no")) if commit else None
     return {
@@ -527,7 +538,6 @@ def recorded_facts(folder: Path) -> dict[str, JSON]:
         "dirty": dirty,
         "python": platform.python_version(),
         "pytest-llmwatch": metadata.version("pytest-llmwatch"),
-        "sdks": versions or None,
     }
 
 
