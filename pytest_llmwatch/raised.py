@@ -29,7 +29,7 @@ def failure_of(error: BaseException) -> TransferFailure:
 
 
 def raise_again(failure: TransferFailure | None) -> None:
-    """Raise what was recorded: of its type where that is loaded and can be made, else a `RuntimeError` that names it."""
+    """Raise what was recorded: of its type where that is loaded and can be made, else a `RuntimeError` naming it."""
     if failure is None:
         return
     if failure.kind != "raised":
