@@ -159,7 +159,7 @@ def test_a_number_that_also_stands_elsewhere_is_seen_in_its_place():
 
     (fact,) = certain(reference, reference.replace("take 14", "take 30"))
 
-    assert str(fact) == "14 -> 30"
+    assert (fact.kind, str(fact)) == ("duration", "14 days -> 30 days")
 
 
 @pytest.mark.parametrize(

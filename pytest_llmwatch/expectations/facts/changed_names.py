@@ -6,9 +6,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from .changed_numbers import plain_values
+from .changed_numbers import agree, kind_of
 from .names import is_name_like, is_same_name, japanese_names, name_mentions
-from .numbers import number_mentions
 from .pairing import MOST, paired
 
 if TYPE_CHECKING:
@@ -42,12 +41,29 @@ def exchanged_in_place(pair: Pair) -> Iterator[ChangedFact]:
         gone.update(word.group() for word in pair.words[0][a:b])
         come.update(word.group() for word in pair.words[1][c:d])
     sides = gone - come, come - gone
-    lost, new = ([word for word in side if any(map(str.isdigit, word))] for side in sides)
-    if _have_other_values(lost, new):
-        yield from _side_by_side(pair, "number", lost, new)
+    yield from _numbers_in_place(pair)
     lost, new = ([_bare_name(word) for word in side if is_name_like(word)] for side in sides)
     if _have_other_roots(lost, new) and not _are_initials(lost, new, pair):
         yield from _side_by_side(pair, "name", lost, new)
+
+
+def _numbers_in_place(pair: Pair) -> Iterator[ChangedFact]:
+    """Each number with its unit that stands in the place of another one."""
+    exchanged: list[tuple[Mention, Mention]] = []
+    for a, b, c, d in pair.spans:
+        if a < b and c < d:
+            exchanged += zip(_mentions_in(pair, 0, a, b), _mentions_in(pair, 1, c, d), strict=False)
+    gone, come = {before.text for before, _ in exchanged}, {after.text for _, after in exchanged}
+    for before, after in exchanged[:MOST]:
+        is_moved = before.text in come and after.text in gone
+        if not is_moved and not agree(before, after):
+            yield pair.changed(kind_of(before, after), before, after)
+
+
+def _mentions_in(pair: Pair, side: int, first: int, last: int) -> list[Mention]:
+    start, end = pair.words[side][first].start(), pair.words[side][last - 1].end()
+    inside = [each for each in pair.numbers[side] if each.start < end and start < each.start + len(each.text)]
+    return sorted((each for each in inside if any(map(str.isdigit, each.text))), key=lambda each: each.start)
 
 
 def _named(pair: Pair, gone: list[Mention], come: list[Mention]) -> Iterator[ChangedFact]:
@@ -105,14 +121,6 @@ def _spells_out(initials: str, text: str) -> bool:
 def _bare_name(word: str) -> str:
     """A name without what hangs on it: Sims-based, Ann's, Paris."""
     return re.split(r"-(?=[a-z])|['’]s$", word)[0].rstrip(".,'’&-")
-
-
-def _have_other_values(gone: list[str], come: list[str]) -> bool:
-    values = [
-        Counter(value for mention in number_mentions(" ".join(side)) for value in plain_values(mention))
-        for side in (gone, come)
-    ]
-    return bool(gone and come) and values[0] != values[1]
 
 
 def _have_other_roots(gone: list[str], come: list[str]) -> bool:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .pairs import Pair
 
 _MOST_COMPARED = 2000
-_CLEAR = ("ratio", "duration", "data")
+_CLEAR = ("ratio", "duration", "workdays", "data")
 
 
 def changed_numbers(pair: Pair) -> Iterator[ChangedFact]:
@@ -25,7 +25,7 @@ def changed_numbers(pair: Pair) -> Iterator[ChangedFact]:
     for before, after in paired(gone, come):
         # Of two texts that tell freely, one speaks of an hour and the other of a year: neither says otherwise.
         is_certain = before is not None and after is not None and (before.kind == after.kind or not pair.is_free)
-        yield pair.changed(_kind_of(before, after), before, after, is_certain=is_certain)
+        yield pair.changed(kind_of(before, after), before, after, is_certain=is_certain)
 
 
 def plain_values(mention: Mention) -> set[object]:
@@ -44,6 +44,28 @@ def plain_values(mention: Mention) -> set[object]:
         }
     values = {value[1] for value in mention.values if isinstance(value, tuple)}
     return values or set(mention.values)
+
+
+def agree(one: Mention, other: Mention) -> bool:
+    """Whether two numbers that stand in the same place say the same."""
+    return _agree(one, other, plain_values(other)) or _agree(other, one, plain_values(one))
+
+
+def kind_of(before: Mention | None, after: Mention | None) -> Kind:
+    """What sort of fact two numbers are, of which one may be missing."""
+    sides = [side for side in (before, after) if side is not None]
+    kinds = {side.kind for side in sides}
+    if before is not None and after is not None and _is_other_unit(before, after):
+        return "unit"
+    if "weekday" in kinds:
+        return "date"
+    for kind in ("date", "time", "version"):
+        if kind in kinds:
+            return kind
+    dimensions = {side.dimension for side in sides if side.dimension}
+    if any(dimension.startswith("money") for dimension in dimensions):
+        return "money"
+    return "percentage" if "ratio" in dimensions else "duration" if dimensions & {"duration", "workdays"} else "number"
 
 
 def _without_counterpart(mentions: list[Mention], others: list[Mention]) -> list[Mention]:
@@ -119,19 +141,3 @@ def _measure(mention: Mention) -> set[object]:
 def _is_other_unit(before: Mention, after: Mention) -> bool:
     is_number = before.kind == after.kind == "number" and not _are_money(before, after)
     return is_number and bool(plain_values(before) & plain_values(after))
-
-
-def _kind_of(before: Mention | None, after: Mention | None) -> Kind:
-    sides = [side for side in (before, after) if side is not None]
-    kinds = {side.kind for side in sides}
-    if before is not None and after is not None and _is_other_unit(before, after):
-        return "unit"
-    if "weekday" in kinds:
-        return "date"
-    for kind in ("date", "time", "version"):
-        if kind in kinds:
-            return kind
-    dimensions = {side.dimension for side in sides if side.dimension}
-    if any(dimension.startswith("money") for dimension in dimensions):
-        return "money"
-    return "percentage" if "ratio" in dimensions else "duration" if "duration" in dimensions else "number"

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from .changed_stances import compared_stances, touches, without
 from .excerpts import exchanged, with_word_before
 from .mentions import Excerpt
 from .opposites import contradicting, japanese_opposites, opposition
@@ -37,6 +38,16 @@ def changed_polarity(pair: Pair) -> Iterator[ChangedFact]:
 
 
 def _in_part(pair: Pair) -> Iterator[ChangedFact]:
+    """What changed in one part; where both say the same of a thing, its words are not looked at one by one."""
+    agreed, differing = compared_stances(pair)
+    found = list(_word_by_word(without(pair, agreed) if agreed else pair))
+    yield from found
+    for before, after in differing:
+        if not any(touches(fact, before, after) for fact in found):
+            yield pair.changed("opposite", before, after)
+
+
+def _word_by_word(pair: Pair) -> Iterator[ChangedFact]:
     opposites = list(_opposites(pair))
     left, right = negations(pair.before), negations(pair.after)
     more = len(right) - len(left)
@@ -89,11 +100,14 @@ def _denied(pair: Pair, left: list[Mention], right: list[Mention]) -> ChangedFac
 def _opposites(pair: Pair) -> Iterator[ChangedFact]:
     left, right = _stems_of(pair.before), _stems_of(pair.after)
     gone, come = left.keys() - right.keys(), right.keys() - left.keys()
+    measured = [{word for mention in side for word in mention.text.lower().split()} for side in pair.numbers]
     for before, after in _regions(pair):
         for word in sorted(gone & _stems_of(before).keys()):
             for other in sorted(contradicting(word, come & _stems_of(after).keys())):
                 if contradicting(word, gone) and contradicting(other, come):
                     continue  # both texts speak of both: `rose, then fell` and `grew, then declined`
+                if left[word].lower() in measured[0] and right[other].lower() in measured[1]:
+                    continue  # 12 months and one year: that is a matter of numbers
                 yield pair.changed(opposition(word, other), left[word], right[other])
     if pair.is_japanese:
         yield from _japanese_opposites(pair)

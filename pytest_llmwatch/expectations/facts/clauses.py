@@ -57,19 +57,30 @@ def is_one_clause(text: str) -> bool:
     return len([None for _ in _clauses(text)]) <= 1
 
 
+def parts_of(text: str) -> Iterator[tuple[int, str]]:
+    """Where each clause begins, and its text."""
+    start = 0
+    for end in [*(match.end() for match in _ENDS[is_japanese(text)].finditer(text)), len(text)]:
+        yield start, text[start:end]
+        start = end
+
+
+def content_of(text: str) -> frozenset[str]:
+    """The words, numbers and kanji that say what a clause speaks of."""
+    words = (stem(word.lower()) if word.isascii() else word for word in _CONTENT.findall(text))
+    return frozenset(words) - _FILLING
+
+
 def _clauses(text: str) -> Iterator[Clause]:
-    start = found = 0
-    is_kanji = is_japanese(text)
-    for end in [*(match.end() for match in _ENDS[is_kanji].finditer(text)), len(text)]:
-        part = text[start:end]
-        words = (stem(word.lower()) if word.isascii() else word for word in _CONTENT.findall(part))
-        content = frozenset(words) - _FILLING
-        if len(content) >= _LEAST_WORDS[is_kanji]:
+    found = 0
+    least = _LEAST_WORDS[is_japanese(text)]
+    for start, part in parts_of(text):
+        content = content_of(part)
+        if len(content) >= least:
             yield Clause(text=part.strip(), start=start + len(part) - len(part.lstrip()), content=content)
             found += 1
         if found == _MOST:
             return
-        start = end
 
 
 def _shared(one: Clause, other: Clause) -> tuple[float, int]:

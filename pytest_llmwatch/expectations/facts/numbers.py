@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .mentions import Mention
-from .units import SIGNS, UNITS
+from .units import MONTHS, SIGNS, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,7 +90,12 @@ _UNIT = re.compile(
     + ")",
     re.IGNORECASE,
 )
-_FREE = re.compile(r"\b(?:free of charge|for free|at no (?:extra )?(?:charge|cost))\b|無料|無償", re.IGNORECASE)
+_FREE = re.compile(
+    r"\b(?:free of charge|for free|at no (?:extra |additional )?(?:charge|cost)|no charge|costs? nothing|pays? nothing"
+    r"|(?:(?<=\bis )|(?<=\bare )|(?<=\bcomes ))free(?! (?:to|from|of)\b))\b"
+    r"|無料|無償|(?<=[料費代金])[はも](?:一切)?(?:かか|掛か)りません",
+    re.IGNORECASE,
+)
 _COUNTERS = "人つ個本枚頭匹台年月日時分秒円件回度歳才名冊軒階杯着倍割歩番位点問章行字色週種類羽隻棟戸部語"
 _KANJI = re.compile(
     rf"(?<![〇零一二三四五六七八九十百千万億兆両])[〇零一二三四五六七八九十百千万億兆両]{{1,20}}(?=(?:か|カ|ヶ|ヵ)?[{_COUNTERS}])"
@@ -223,6 +228,8 @@ def _measured(text: str, start: int, end: int, value: float) -> Mention:
         dimension, factor = UNITS[unit.group(1).lower()]
         end = unit.end()
     values: frozenset[object] = frozenset([float(f"{value * factor:.9g}")]) if dimension else frozenset([value])
+    if dimension == "duration" and factor in MONTHS:
+        values |= {f"{value * MONTHS[factor]:.9g} months"}
     return Mention(
         kind="number", text=text[start:end], start=start, values=values | {("plain", value)}, dimension=dimension
     )

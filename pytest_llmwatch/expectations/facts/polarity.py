@@ -27,7 +27,7 @@ _PREFIXED = re.compile(
     r"|consistent|direct|frequent|sufficient|capable|formal|significant|compatible)"
     r"|im(?:possible|proper|perfect|polite|probable|mature)|ir(?:regular|relevant|responsible|reversible)"
     r"|il(?:legal|logical|legible)"
-    r"|dis(?:agree\w*|allow\w*|approv\w*|connect\w*|continu\w*|satisfied|honest|able[sd]?))\b",
+    r"|non-[a-z]+|dis(?:agree\w*|allow\w*|approv\w*|connect\w*|continu\w*|satisfied|honest|able[sd]?))\b",
     re.IGNORECASE,
 )
 _JAPANESE_FALSE = re.compile(

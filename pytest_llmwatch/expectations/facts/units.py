@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# One line per unit: dimension, how many of the dimension's own unit it is, its spellings.
+# One line per unit: dimension, how many of the dimension's own unit it is, its spellings (`_` is a space).
 _TABLE = """
 duration 1         second seconds sec secs s 秒 秒間
 duration 60        minute minutes min mins 分 分間
@@ -13,6 +13,7 @@ duration 1209600   fortnight fortnights
 duration 2592000   month months か月 ヶ月 カ月 ケ月 ヵ月 箇月 か月間 ヶ月間 カ月間
 duration 31536000  year years yr yrs 年 年間
 duration 0.001     millisecond milliseconds ms ミリ秒
+workdays 1         business_day business_days working_day working_days workday workdays 営業日 営業日間
 length 0.001       mm millimeter millimeters millimetre millimetres ミリメートル
 length 0.01        cm centimeter centimeters centimetre centimetres センチ センチメートル
 length 1           m meter meters metre metres メートル
@@ -45,8 +46,10 @@ money:JPY 1        ¥ jpy yen 円
 money:CNY 1        cny rmb yuan 元
 """
 UNITS: dict[str, tuple[str, float]] = {
-    spelling: (dimension, float(factor))
+    spelling.replace("_", " "): (dimension, float(factor))
     for dimension, factor, *spellings in map(str.split, _TABLE.strip().splitlines())
     for spelling in spellings
 }
+# A year is no round number of days, but it is twelve months.
+MONTHS = {2592000.0: 1, 31536000.0: 12}
 SIGNS = {"$": "money:USD", "€": "money:EUR", "£": "money:GBP", "¥": "money:JPY"}

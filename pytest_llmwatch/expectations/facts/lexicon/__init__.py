@@ -24,6 +24,22 @@ def exclusive(name: str) -> Iterator[Pair]:
         yield from combinations(line.split(), 2)
 
 
+def stances(name: str, separator: str | None) -> tuple[list[tuple[list[str], list[str]]], list[str]]:
+    """The two sides of every topic of a file, and what after a dash looks like one and says nothing."""
+    topics, nothing = [], []
+    for line in _lines(name):
+        if line.startswith("-"):
+            nothing += _phrases(line[1:], separator)
+        else:
+            left, right = line.split(" / ")
+            topics.append((_phrases(left, separator), _phrases(right, separator)))
+    return topics, nothing
+
+
+def _phrases(written: str, separator: str | None) -> list[str]:
+    return [phrase.strip() for phrase in written.split(separator)]
+
+
 def _lines(name: str) -> list[str]:
     from importlib.resources import files
 
