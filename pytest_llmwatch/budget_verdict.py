@@ -72,8 +72,13 @@ def _page(watch: Watch, item: pytest.Item, scope: Scope, breaches: tuple[Breach,
         today=recording.spend_today(JUDGE if is_judging else None),
         look=f"pytest-llmwatch show {shlex.quote(watch.shown(_file_of(watch, scope)))}",
         record=watch.command(item, flag_of(watch)),
+        accept=f"pytest-llmwatch accept {watch.typed(item)}" if _is_pending(scope) else None,
     )
     return over_budget_page(facts)
+
+
+def _is_pending(scope: Scope) -> bool:
+    return scope.recording.made > 0 and scope.recording.mode in ("record", "new")
 
 
 def _file_of(watch: Watch, scope: Scope) -> Path:

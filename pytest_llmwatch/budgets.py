@@ -10,6 +10,7 @@ from typing import Literal
 from .calls import WITHOUT_MODEL, ModelCall
 from .drift.visible import visible
 from .errors import SettingError
+from .own_prices import FREE
 
 Unit = Literal["money", "tokens", "calls", "retries", "seconds"]
 Number = int | Decimal
@@ -112,7 +113,8 @@ class Breach:
 def _tokens_of(name: str) -> Callable[[ModelCall], Number | None]:
     def tokens(call: ModelCall) -> Number | None:
         value: int | None = 0 if call.operation_name in WITHOUT_MODEL else getattr(call.usage, name)
-        return value
+        # An error that is free of charge is one that no model ran for.
+        return 0 if value is None and call.error_type and call.price_source == FREE else value
 
     return tokens
 

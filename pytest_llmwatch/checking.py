@@ -110,7 +110,9 @@ def settled(watch: Watch, scope: Scope) -> Entry:
 
 
 def _is_unanswered(scope: Scope) -> bool:
-    """Whether a test failed because the provider did not answer: nothing is known of its answers then."""
+    """Whether nothing is known of a test's answers: a limit kept its calls back, or the provider did not answer."""
+    if scope.recording.is_stopped:
+        return True
     has_failed = scope.has_failed or scope.outcome == "error"
     return has_failed and any(map(ended_badly, scope.recording.exchanges[-1:]))
 

@@ -190,7 +190,13 @@ class UnrecordableCall(LLMWatchError):
 
 
 class ReplayRefusal(BaseException):
-    """A test that must not go on. The text is the whole page that the user reads."""
+    """A test that must not go on. The text is the whole page that the user reads.
+
+    Attributes:
+        is_aside: It came in another thread than the test runs in.
+    """
+
+    is_aside = False
 
 
 class RequestNotRecorded(ReplayRefusal):
@@ -215,12 +221,21 @@ class BudgetExceeded(ReplayRefusal):
         limit: The most that may be spent, in US dollars.
         spent: What was spent and set aside until then.
         estimate: What the call would have cost, about; `None` where that is not known.
+        is_later: Another call was refused before it, and its page has the figures of that one.
     """
 
     def __init__(
-        self, page: str, *, request: Request, limit: Decimal, spent: Decimal, estimate: Decimal | None
+        self,
+        page: str,
+        *,
+        request: Request,
+        limit: Decimal,
+        spent: Decimal,
+        estimate: Decimal | None,
+        is_later: bool = False,
     ) -> None:
         super().__init__(page)
+        self.is_later = is_later
         self.request = request
         self.limit = limit
         self.spent = spent

@@ -55,6 +55,7 @@ def limit_live_calls(
         price=recording.price,
         command=watch.command(item, flag_of(watch)),
         mask=functools.partial(watch.masked, item=item),
+        is_check=watch.mode == "check",
     ).reserve
 
 

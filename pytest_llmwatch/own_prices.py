@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .calls import ModelCall
 
+FREE: Literal["free of charge"] = "free of charge"
 PriceSource = Literal["provider", "llm_prices", "recorded", "genai-prices", "pytest_llmwatch_price", "free of charge"]
 MILLION = 1_000_000
 _DIGITS = Decimal("1e-12")

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from .calls import WITHOUT_MODEL, ModelCall, Usage
-from .own_prices import NO_PRICES, Price, PriceTable, own_price_of, rounded
+from .own_prices import FREE, NO_PRICES, Price, PriceTable, own_price_of, rounded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -88,7 +88,7 @@ def cost_of(
     if call.cost is not None:
         return Price(cost=call.cost, source="provider")
     if call.operation_name in WITHOUT_MODEL or (call.operation_name, call.provider_name) in _FREE:
-        return Price(cost=Decimal(0), source="free of charge")
+        return Price(cost=Decimal(0), source=FREE)
     call = _as_billed(call)
     try:
         _check_usage(call)
@@ -122,8 +122,9 @@ def known_price(call: ModelCall, exchange: Exchange) -> Price:
 def price_of(call: ModelCall, exchange: Exchange, own: PriceTable = NO_PRICES) -> Price:
     """What the call of an exchange cost."""
     price = cost_of(call, at=date_of(exchange), own=own, recorded=exchange.cost)
-    never_ran = price.cost is None and call.usage == Usage() and is_unbilled(exchange)
-    return Price(cost=Decimal(0), source="free of charge") if never_ran else price
+    is_open = price.cost is None or (price.source == "recorded" and not price.cost)
+    never_ran = is_open and call.usage == Usage() and is_unbilled(exchange)
+    return Price(cost=Decimal(0), source=FREE) if never_ran else price
 
 
 def is_unbilled(exchange: Exchange) -> bool:

@@ -18,7 +18,7 @@ from . import wire
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
 from .bodies import with_steady_boundary
 from .calls import JSON, ModelCall
-from .errors import ReplayRefusal, RequestNotRecorded
+from .errors import BudgetExceeded, ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
 from .judge_memory import RememberedJudges
 from .pricing import date_of, price_of, priced_when_asked, with_price
@@ -115,6 +115,7 @@ class Recording:
         self.refusals: list[ReplayRefusal] = []
         self._clock = clock
         self._began = clock()
+        self._thread = threading.get_ident()
         self._explain = explain
         self._body_of = body_of
         self.decode = decode
@@ -210,6 +211,11 @@ class Recording:
         return wrap(self, function, model)
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether a limit of money kept a call from being made."""
+        return any(isinstance(one, BudgetExceeded) for one in self.refusals)
+
+    @property
     def replayed(self) -> int:
         """How many calls were answered from the cassette."""
         return sum(isinstance(one, LogicalCall) for _key, one in self._done)
@@ -289,6 +295,7 @@ class Recording:
 
     def refuse(self, refusal: ReplayRefusal) -> ReplayRefusal:
         """Remember a refusal, so that the test fails even where the application swallows it."""
+        refusal.is_aside = threading.get_ident() != self._thread
         with self._lock:
             self.refusals.append(refusal)
         return refusal

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .errors import LLMWatchError, ReplayRefusal
+from .errors import BudgetExceeded, LLMWatchError, ReplayRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,20 +38,27 @@ def page_of(error: BaseException | None, fresh: list[ReplayRefusal]) -> str | No
     found = [one for one in chain_of(error) if isinstance(one, ReplayRefusal)] if error else []
     refusals = list(dict.fromkeys([*found, *fresh]))
     if refusals:
-        return _joined(refusals) + _aftermath(error, swallowed=not found)
+        return _joined(refusals) + ("" if found else _aftermath(error, refusals))
     return str(error) if isinstance(error, LLMWatchError) else None
 
 
 def _joined(refusals: list[ReplayRefusal]) -> str:
-    """Each page once; of many, the first few."""
-    pages = list(dict.fromkeys(str(refusal) for refusal in refusals))
+    """Each page once; of many, the first few. Where money ran out, the call at which it did explains the others."""
+    stops = [one for one in refusals if isinstance(one, BudgetExceeded)]
+    spared = [one for one in stops if one.is_later] if any(not one.is_later for one in stops) else stops[1:]
+    pages = list(dict.fromkeys(str(refusal) for refusal in refusals if refusal not in spared))
     more = [f"… and {len(pages) - SHOWN_PAGES} more requests were refused."] if len(pages) > SHOWN_PAGES else []
+    if spared:
+        calls = "call was" if len(spared) == 1 else "calls were"
+        more.append(f"{len(spared)} more {calls} refused for that.")
     return "\n\n".join([*pages[:SHOWN_PAGES], *more])
 
 
-def _aftermath(error: BaseException | None, *, swallowed: bool) -> str:
-    if not swallowed:
-        return ""
-    if error is None:
-        return "\n\nThe application caught this refusal and went on; the test fails all the same."
-    return f"\n\nThe application caught this refusal; the test then ended with {type(error).__name__}: {error}"
+def _aftermath(error: BaseException | None, refusals: list[ReplayRefusal]) -> str:
+    """What became of refusals that the test did not end with."""
+    is_aside = all(one.is_aside for one in refusals)
+    came = "This came in another thread" if is_aside else "The application caught this refusal"
+    if error is not None:
+        return f"\n\n{came}; the test then ended with {type(error).__name__}: {error}"
+    went_on = ", and the test did not learn of it; it" if is_aside else " and went on; the test"
+    return f"\n\n{came}{went_on} fails all the same."

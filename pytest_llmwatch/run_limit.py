@@ -73,4 +73,5 @@ def _recorded(entry: Entry) -> tuple[Decimal, int]:
 
 
 def _dearest(costs: dict[str, Decimal]) -> tuple[tuple[str, Decimal], ...]:
-    return tuple(sorted(costs.items(), key=lambda item: (-item[1], item[0]))[:NAMED_TESTS])
+    paid = {test: cost for test, cost in costs.items() if cost}
+    return tuple(sorted(paid.items(), key=lambda item: (-item[1], item[0]))[:NAMED_TESTS])

@@ -338,11 +338,15 @@ def run_limit_of(config: pytest.Config) -> Decimal | None:
         SettingError: the value is no amount of money.
     """
     value = setting_of("max_cost", config, environ=os.environ, marker={})
-    if value is None or not str(value).strip():
+    if value is None:
         return None
+    place = "--llm-max-cost (LLMWATCH_MAX_COST, llm_max_cost): "
+    if not str(value).strip():
+        unset = "no amount is given; a variable that is not set? Without a limit, leave it out"
+        raise SettingError(f"{place}{unset}, else name one, such as --llm-max-cost=0.50")
     from .budgets import money_of
 
-    return money_of(value, place="--llm-max-cost (LLMWATCH_MAX_COST, llm_max_cost): ")
+    return money_of(value, place=place)
 
 
 def marker_arguments(item: pytest.Item) -> dict[str, Any]:

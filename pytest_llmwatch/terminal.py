@@ -70,7 +70,7 @@ def _nothing() -> None:
 
 def _command(config: pytest.Config, entries: list[Entry], cost: RunCost | None) -> str:
     """What records the tests that were refused: by name, or those that failed, or all of this run once more."""
-    refused = refused_in(entries, cost)
+    refused = refused_in(entries)
     names = sorted({typed_id(config, entry["test"]) for entry in refused})
     flags = settings.record_flags(config)
     # `--lf` would record again what the guard alone refused, which needs no recording: then all are named.

@@ -79,7 +79,14 @@ def _tell(report: pytest.TestReport, scope: Scope, *, is_check: bool) -> None:
     recording = scope.recording
     replayed, made = recording.replayed, recording.made
     is_refused, is_kept = bool(recording.refusals), not report.failed
-    kind = kind_of(replayed=replayed, made=made, refused=is_refused, is_kept=is_kept, is_check=is_check)
+    kind = kind_of(
+        replayed=replayed,
+        made=made,
+        refused=is_refused,
+        is_kept=is_kept,
+        is_check=is_check,
+        is_stopped=recording.is_stopped,
+    )
     verdict = verdict_of(kind, replayed=replayed, made=made)
     report.user_properties = [one for one in report.user_properties if one[0] != PROPERTY]
     if verdict is not None:

@@ -25,7 +25,7 @@ from .calls import JSON
 from .candidates import candidate_path, drop
 from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
-from .errors import BudgetExceeded, ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
+from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
 from .exchange import Request
 from .guard import Guard, Holder
 from .hosts import is_unstored, names_host
@@ -33,6 +33,7 @@ from .live_limits import limit_live_calls, recorded_spend
 from .model_swap import Swapper
 from .own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
 from .pricing import date_of, price_of
+from .quiet_threads import without_refusals_of_threads
 from .recorder import Switchboard
 from .recording import Recording
 from .redaction import KNOWN, Patterns, Secrets, compiled, redacted, redacted_text
@@ -239,7 +240,9 @@ class Watch:
         if self._board is None:
             from .recorder import install
 
-            self._board, self._undo = install()
+            self._board, undo = install()
+            undo_quiet = without_refusals_of_threads()
+            self._undo = lambda: (undo_quiet(), undo())[1]
             self._board.route_of = self._router()
             self._board.swap = self._swapper
         self._connect()
@@ -371,8 +374,10 @@ class Watch:
         body_of = self._body_of(item, settings.marker_arguments(item))
         found = None if miss.has_cassette else cassette_of_renamed(miss, path, self.config.rootpath, body_of)
         former = None if found is None else (self.shown(found[0]), found[1])
+        pending = store.pending_path(path)
+        waiting = (self.shown(pending), self.typed(item)) if pending.is_file() else None
         command, cassette = self.command(item), self.shown(path)
-        return mask(miss_page(miss, command=command, cassette=cassette, former=former, mask=mask))
+        return mask(miss_page(miss, command=command, cassette=cassette, former=former, pending=waiting, mask=mask))
 
     def write(self, scope: Scope) -> Entry:
         """Do with a recording what the policy says, and tell what was done.
@@ -432,6 +437,7 @@ class Watch:
                 refused=refused,
                 is_kept=decision != "keep beside",
                 is_check=self.mode == "check",
+                is_stopped=recording.is_stopped,
             ),
             replayed=replayed,
             made=made,
@@ -449,7 +455,7 @@ class Watch:
         )
         if scope.snapshots is not None:
             entry["snapshots"] = scope.snapshots.facts()
-        if any(isinstance(one, BudgetExceeded) for one in recording.refusals):
+        if recording.is_stopped:
             entry["is_stopped"] = True
         recorded = recorded_spend(self.config, recording)
         if recorded is not None:
@@ -476,7 +482,11 @@ class Watch:
 
     def command(self, item: pytest.Item, flag: str | None = None) -> str:
         """What to type, where pytest was started, to record this test."""
-        return f"pytest {shlex.quote(typed_id(self.config, item.nodeid))} {flag or settings.record_flag(self.config)}"
+        return f"pytest {self.typed(item)} {flag or settings.record_flag(self.config)}"
+
+    def typed(self, item: pytest.Item) -> str:
+        """The test's name as one types it where pytest was started."""
+        return shlex.quote(typed_id(self.config, item.nodeid))
 
     def shown(self, path: Path) -> str:
         """The path as a user would type it, from the root."""

@@ -1,5 +1,6 @@
 """What a budget makes of calls: the limits, the sums, what is not known, and what a limit may be."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -90,6 +91,14 @@ def test_what_is_not_known_is_not_within_a_limit(calls, limits, reason):
     (breach,) = breaches_of(calls, budget_of(limits, place="here"))
 
     assert reason in breach.reason
+
+
+def test_a_request_that_no_model_ran_for_uses_no_tokens():
+    turned_away = call("0", None, None, error_type="rate_limit_error", price_source="free of charge")
+    limits = budget_of({"max_cost": "0.01", "max_input_tokens": 100, "max_output_tokens": 50}, place="here")
+
+    assert breaches_of((turned_away, call()), limits) == ()
+    assert len(breaches_of((replace(turned_away, price_source="recorded"), call()), limits)) == 2
 
 
 def test_what_needs_no_figure_is_within_any_limit():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from itertools import count
 
 import pytest
@@ -145,17 +146,20 @@ def test_a_live_suite_of_four_dollars_stops_at_half_a_dollar(suite, provider, wo
     assert old.read_text(encoding="utf-8") == "llmwatch: 1\ninteractions: []\ncount: 0\n"
     result.stdout.fnmatch_lines(
         [
-            "Live spending is over: this call would exceed the limit (test_bot.py::test_asks*).",
+            "Live spending is over: *this call would exceed the limit (test_bot.py::test_asks*).",
             "  limit      $0.50 for the whole run (--llm-max-cost)",
             "  spent      $0.*",
             "  this call  $0.10025, as the * calls of gpt-5-mini in this run did, on average",
             "The call was not made, and no other live call of this run is. Nothing that was recorded is lost.",
-            "To allow more: pytest *test_bot.py::test_asks* --llm-record --llm-max-cost=1.*",
-            "Live spending is over: an earlier call would have exceeded the limit (test_bot.py::test_asks*).",
+            "To allow more: pytest *test_bot.py::test_asks* --llm-record --llm-max-cost=2",
+            "Live spending is over: *an earlier call would have exceeded the limit (test_bot.py::test_asks*).",
+            "  spent      $0.* when that call was refused",
+            "  that call  $0.10025, as the * calls of gpt-5-mini in this run did, on average",
             f"spent ${made * 0.10025:.5f} of $0.50".replace("00 of", " of"),
-            "To record what was refused: pytest --lf --llm-record --llm-max-cost=0.50",
+            "This run fails. Live spending was stopped before it exceeded $0.50 (--llm-max-cost)*",
         ]
     )
+    result.stdout.no_fnmatch_line("To record what was refused*")
 
 
 def test_concurrent_calls_of_one_test_do_not_both_slip_by(suite, provider):
@@ -182,10 +186,61 @@ def test_concurrent_calls_of_one_test_do_not_both_slip_by(suite, provider):
     result.stdout.fnmatch_lines(
         [
             "  this call  $0.00045, as its recording did (request * in its cassette)",
+            "5 more calls were refused for that.",
+            "This came in another thread, and the test did not learn of it; it fails all the same.",
             "2 recorded so far, kept in cassettes/test_bot/test_threads.pending.yaml; *test_threads.yaml is as it was.",
             "spent $0.0009 of $0.001",
         ]
     )
+    result.stdout.no_fnmatch_line("*PytestUnhandledThreadExceptionWarning*")
+
+
+def test_the_markers_limit_counts_calls_under_way(suite, provider):
+    suite.write(
+        test_bot="""
+            from concurrent.futures import ThreadPoolExecutor
+            import pytest
+            from bot import ask
+
+            @pytest.mark.llm(max_cost="0.005")
+            def test_pool():
+                with ThreadPoolExecutor(20) as pool:
+                    list(pool.map(ask, [f"question {number}" for number in range(20)]))
+        """
+    )
+    everybody = threading.Event()
+    provider.answer_with(lambda _request: (everybody.wait(1), answer())[1])
+
+    result = suite.pytest("--llm-record")
+
+    result.assert_outcomes(failed=1)
+    assert len(provider.requests) == 2  # a fifth of a cent each, by their length: no room for a third
+    result.stdout.fnmatch_lines(
+        [
+            "Live spending is over: *this call would exceed the limit (test_bot.py::test_pool).",
+            "  spent      $0.00, and $0.00400* set aside for calls under way",
+            "  this call  $0.00200*, by its length: *",
+        ]
+    )
+
+
+def test_what_was_refused_for_want_of_money_is_not_checked_and_has_not_drifted(suite, provider):
+    suite.write(test_bot=MANY.replace("range(40)", "range(3)"))
+    suite.pytest("--llm-record").assert_outcomes(passed=3)
+
+    result = suite.pytest("--llm-check", "--llm-max-cost=0.0005", "-v")
+
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*test_asks[[]1[]] FAILED (not checked: no money left)*",
+            "Not checked, no money left: this call would exceed the limit (test_bot.py::test_asks[[]1[]]).",
+            "tests: 1 checked, 2 not checked (no money left)",
+            "checked against the recordings: 1 same",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*drifted*")
+    assert not (suite.path / ".llmwatch").exists()
 
 
 def test_the_markers_limit_stops_a_live_test_and_no_other(suite, provider):
@@ -213,7 +268,7 @@ def test_the_markers_limit_stops_a_live_test_and_no_other(suite, provider):
         [
             "Live spending is over: this call would exceed the limit (test_bot.py::test_runs_away).",
             "  limit      $0.001 for this test (max_cost of @pytest.mark.llm)",
-            'To allow more: @pytest.mark.llm(max_cost="0.01"), then pytest test_bot.py::test_runs_away --llm-record',
+            'To allow more: @pytest.mark.llm(max_cost="0.002"), then pytest test_bot.py::test_runs_away --llm-record',
             "3 recorded so far, kept in cassettes/test_bot/test_runs_away.pending.yaml; no cassette was written.",
         ]
     )
@@ -257,7 +312,9 @@ def test_what_has_no_price_is_not_called_under_a_limit_and_the_page_has_both_rem
     reason = "max_cost cannot be enforced: call 1: no price is known for qwen3:4b of an unknown host"
     replayed.stdout.fnmatch_lines([f"Over budget or not: {reason} (test_bot.py::test_one)", *remedies])
     whole = suite.pytest("--llm-max-cost=1", "-k", "none or one", "-o", "markers=llm")
-    whole.stdout.fnmatch_lines(["The limit of the whole run, $1.00 (--llm-max-cost), cannot be enforced: 1 call*"])
+    whole.stdout.fnmatch_lines(
+        ["This run fails. The limit of the whole run, $1.00 (--llm-max-cost), cannot be enforced: 1 call*"]
+    )
     suite.write_file("pytest.ini", QUICK + "llm_prices =\n    qwen3:4b input=1 output=1\n")
     suite.pytest("--llm-max-cost=1").assert_outcomes(passed=1)
 
@@ -294,7 +351,7 @@ def test_a_replay_whose_recordings_cost_too_much_fails_and_says_that_nothing_was
         assert beyond.ret == 1
         beyond.stdout.fnmatch_lines(
             [
-                "Over the limit of the whole run: $0.0009, more than $0.0005 (--llm-max-cost); these are recorded *",
+                "This run fails. Over the limit of the whole run: $0.0009, more than $0.0005 (--llm-max-cost); these *",
                 "  $0.00045  test_bot.py::test_one",
             ]
         )
@@ -357,6 +414,10 @@ def test_a_limit_that_makes_no_sense_names_the_test_and_is_no_traceback(suite, p
         ]
     )
     result.stdout.no_fnmatch_line("*budgets.py*")
-    wrong = suite.pytest("--llm-max-cost=cheap")
-    assert wrong.ret == pytest.ExitCode.USAGE_ERROR
-    wrong.stderr.fnmatch_lines(["ERROR: --llm-max-cost (LLMWATCH_MAX_COST, llm_max_cost): 'cheap' is not an amount*"])
+    for value, said in (
+        ("cheap", "'cheap' is not an amount*"),
+        ("", "no amount is given; a variable that is not set?*"),
+    ):
+        wrong = suite.pytest(f"--llm-max-cost={value}")
+        assert wrong.ret == pytest.ExitCode.USAGE_ERROR
+        wrong.stderr.fnmatch_lines([f"ERROR: --llm-max-cost (LLMWATCH_MAX_COST, llm_max_cost): {said}"])

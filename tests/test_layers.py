@@ -90,6 +90,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "recording": NOTHING,
         "judge_memory": NOTHING,
         "thread_contexts": NOTHING,
+        "quiet_threads": NOTHING,
         "in_process": NOTHING,
         "guard": NOTHING,
         "turns": NOTHING,

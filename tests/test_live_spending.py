@@ -8,12 +8,16 @@ from decimal import Decimal
 import pytest
 
 from pytest_llmwatch import Exchange, Message, ModelCall, Request, Response, TextPart, TransferFailure, Usage
-from pytest_llmwatch.accounts import Account, Settlement, account_in
+from pytest_llmwatch.accounts import Account, Settlement, Stop, account_in
 from pytest_llmwatch.calls import MediaPart, ToolCallPart, ToolDefinition, ToolResultPart
+from pytest_llmwatch.errors import BudgetExceeded
 from pytest_llmwatch.estimates import Recorded, estimate_of, tokens_in
 from pytest_llmwatch.ledger import OwnLedger, SharedLedger
 from pytest_llmwatch.own_prices import Price
+from pytest_llmwatch.refusals import page_of
+from pytest_llmwatch.reports.budget_page import StopFacts, next_figure, stop_page
 from pytest_llmwatch.reports.run_cost import RunCost, alarms_of, lines_of
+from pytest_llmwatch.run_limit import _recorded_cost
 from pytest_llmwatch.spending_gate import settlement_of
 
 CENT = Decimal("0.01")
@@ -119,15 +123,26 @@ def test_what_has_no_price_has_no_estimate_but_its_tokens_are_there_for_a_remedy
     assert found.call.usage == Usage(input_tokens=7, output_tokens=1000)
 
 
+def stop(**facts):
+    money = {"spent": 0, "reserved": 0, "guessed": 0, "estimate": CENT, **facts}
+    return Stop(
+        test="test_a.py::test_a",
+        request="POST api.openai.com/v1  m",
+        source="by its length",
+        **{name: Decimal(value) for name, value in money.items()},
+    )
+
+
 def test_an_account_sets_aside_settles_and_stops_for_good():
     account = Account()
 
-    assert account.reserve(4 * CENT, 10 * CENT)
-    assert account.reserve(6 * CENT, 10 * CENT)
+    assert account.reserve(4 * CENT, 10 * CENT, stop())
+    assert account.reserve(6 * CENT, 10 * CENT, stop())
     account.settle(6 * CENT, Settlement(cost=CENT, model="m"))
     assert (account.spent, account.reserved, account.average("m")) == (CENT, 4 * CENT, (1, CENT))
-    assert not account.reserve(6 * CENT, 10 * CENT)
-    assert not account.reserve(Decimal(0), 10 * CENT)
+    assert not account.reserve(6 * CENT, 10 * CENT, stop(spent=CENT, reserved=4 * CENT))
+    assert not account.reserve(Decimal(0), 10 * CENT, stop())
+    assert (account.is_stopped, account.stop) == (True, stop(spent=CENT, reserved=4 * CENT))
     account.settle(4 * CENT, Settlement(cost=None, reason="no usage"))
     assert (account.spent, account.guessed, account.unknown) == (5 * CENT, 4 * CENT, ["no usage"])
     assert account_in(account.to_json()) == account
@@ -136,9 +151,23 @@ def test_an_account_sets_aside_settles_and_stops_for_good():
 def test_an_account_may_be_spent_to_its_last_cent_and_is_left_as_it_was_by_a_call_that_another_limit_stops():
     account = Account()
 
-    assert account.reserve(CENT, CENT)
+    assert account.reserve(CENT, CENT, stop())
     account.release(CENT)
     assert account == Account()
+
+
+def test_only_a_call_that_is_alone_is_admitted_for_its_input():
+    account = Account()
+
+    assert account.reserve(9 * CENT, 4 * CENT, stop(), least=CENT)
+    assert not account.reserve(CENT, 4 * CENT, stop(), least=Decimal(0))
+    account = Account()
+    assert account.reserve(2 * CENT, 4 * CENT, stop(), least=Decimal(0))
+    assert account.reserve(2 * CENT, 4 * CENT, stop(), least=Decimal(0))
+    account.settle(2 * CENT, Settlement(cost=3 * CENT))
+    account.settle(2 * CENT, Settlement(cost=None), guess=CENT)
+    assert (account.spent, account.guessed, account.reserved, account.under_way) == (4 * CENT, CENT, 0, 0)
+    assert account.reserve(9 * CENT, 4 * CENT, stop(), least=Decimal(0))
 
 
 ANSWER = Response(status=200)
@@ -150,6 +179,7 @@ ANSWER = Response(status=200)
         ({"response": ANSWER}, Price(cost=CENT), Settlement(cost=CENT, model="gpt-5-mini")),
         ({"response": ANSWER}, Price(reason="no usage"), Settlement(cost=None, reason="no usage")),
         ({"response": Response(status=429)}, Price(reason="an error"), Settlement(cost=Decimal(0))),
+        ({"response": Response(status=429)}, Price(cost=Decimal(0)), Settlement(cost=Decimal(0))),
         ({"response": Response(status=503)}, Price(reason="an error"), Settlement(cost=Decimal(0))),
         ({"response": Response(status=400)}, Price(reason="an error"), Settlement(cost=None)),
         ({"failure": TransferFailure(kind="connect")}, Price(reason="-"), Settlement(cost=Decimal(0))),
@@ -171,13 +201,15 @@ WORKER = """
 import sys
 from decimal import Decimal
 from pathlib import Path
-from pytest_llmwatch.accounts import Settlement
+from pytest_llmwatch.accounts import Settlement, Stop
 from pytest_llmwatch.ledger import SharedLedger
 
+none = Decimal(0)
+stop = Stop(test="t", request="r", source="s", spent=none, reserved=none, guessed=none, estimate=none)
 ledger = SharedLedger(Path(sys.argv[1]))
 for _ in range(50):
     with ledger.opened() as account:
-        taken = account.reserve(Decimal("0.01"), Decimal("0.60"))
+        taken = account.reserve(Decimal("0.01"), Decimal("0.60"), stop)
     if taken:
         with ledger.opened() as account:
             account.settle(Decimal("0.01"), Settlement(cost=Decimal("0.01"), model="m" * 50))
@@ -203,7 +235,7 @@ def test_threads_spend_from_one_account(tmp_path, kind):
 
     def spend():
         with ledger.opened() as account:
-            if account.reserve(CENT, 5 * CENT):
+            if account.reserve(CENT, 5 * CENT, stop()):
                 admitted.append(1)
 
     threads = [threading.Thread(target=spend) for _ in range(20)]
@@ -223,20 +255,20 @@ def test_threads_spend_from_one_account(tmp_path, kind):
         (
             {"spent": "0.5000000004"},
             ["cost as recorded: $0.5000000004 of $0.50"],
-            ["Over the limit of the whole run: $0.5000000004"],
+            ["This run fails. Over the limit of the whole run: $0.5000000004"],
         ),
         ({"spent": "0.123456789"}, ["cost as recorded: $0.123457 of $0.50"], []),
         ({"spent": "0.4", "guessed": "0.1", "is_live": True}, ["spent $0.40 of $0.50 ($0.10 of it estimated)"], []),
         (
             {"spent": "0.4", "is_live": True, "is_stopped": True},
             ["spent $0.40 of $0.50"],
-            ["Live spending was stopped"],
+            ["This run fails. Live spending was stopped"],
         ),
-        ({"spent": "0.6", "is_live": True, "is_stopped": True}, ["spent $0.60 of $0.50"], ["Over the limit"]),
+        ({"spent": "0.6", "is_live": True, "is_stopped": True}, ["spent $0.60 of $0.50"], ["This run fails. Over the"]),
         (
             {"spent": "0", "unknown": ("x\x1b",)},
             ["cost as recorded: $0.00 of $0.50"],
-            ["The limit of the whole run, $0.50"],
+            ["This run fails. The limit of the whole run, $0.50"],
         ),
     ],
 )
@@ -250,3 +282,89 @@ def test_a_run_says_what_it_cost_of_what_it_may(facts, lines, alarms):
     )
     assert cost.is_breached == bool(alarms)
     assert "\x1b" not in "".join(alarms_of(cost))
+
+
+def entry(test, cost, **facts):
+    return {"test": test, "spent": cost, "recorded_cost": cost, **facts}
+
+
+def test_what_cost_nothing_is_not_among_what_cost_most():
+    entries = [entry("a", "0.01"), entry("fixture", "0"), entry("b", "0.02")]
+
+    assert _recorded_cost(CENT, entries).dearest == (("b", 2 * CENT), ("a", CENT))
+
+
+def page(limit="0.001", *, marker="max_cost", is_later=False, enough="0.0018", is_check=False, **facts):
+    return stop_page(
+        StopFacts(
+            test="test_b.py::test_b",
+            request="POST api.openai.com/v1/chat/completions  m",
+            limit=Decimal(limit),
+            limit_words="for this test",
+            stop=stop(**facts),
+            is_later=is_later,
+            enough=Decimal(enough),
+            marker=marker,
+            command="pytest test_b.py --llm-record",
+            is_check=is_check,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    "facts, said",
+    [
+        ({}, "Live spending is over: this call would exceed the limit (test_b.py::test_b)."),
+        ({"spent": "0.0011"}, "Live spending is over: the limit was exceeded already when this call was asked for"),
+        ({"reserved": "0.001", "estimate": "0.0002"}, "with the calls under way, this call would exceed the limit"),
+        ({"is_check": True}, "Not checked, no money left: this call would exceed the limit"),
+        ({"is_later": True}, "an earlier call would have exceeded the limit (test_b.py::test_b)."),
+        ({"is_later": True, "spent": "0.0009"}, "  spent      $0.0009 when that call was refused\n"),
+        ({"is_later": True}, "  that call  $0.01, by its length\n             POST api.openai.com/v1  m (test_a.py"),
+        ({}, 'To allow more: @pytest.mark.llm(max_cost="0.002"), then pytest test_b.py --llm-record'),
+        ({"limit": "0", "marker": None}, "To allow more: pytest test_b.py --llm-record --llm-max-cost=0.005"),
+        ({"limit": "0.5", "marker": None}, "--llm-max-cost=2"),
+    ],
+)
+def test_the_page_of_a_call_that_was_not_made_has_the_figures_and_a_limit_that_does(facts, said):
+    assert said in page(**facts)
+
+
+@pytest.mark.parametrize(
+    "amount, figure",
+    [("0.0009", "0.001"), ("0.001", "0.002"), ("0", "0.000002"), ("4.6", "10"), ("9.5", "20"), ("0.3", "0.5")],
+)
+def test_the_next_figure_is_a_round_one_and_leaves_some_room(amount, figure):
+    assert str(next_figure(Decimal(amount))) == figure
+
+
+def refusal(text, *, is_later=False, is_aside=False):
+    money = {"limit": CENT, "spent": CENT, "estimate": CENT}
+    made = BudgetExceeded(text, request=REQUEST, is_later=is_later, **money)
+    made.is_aside = is_aside
+    return made
+
+
+@pytest.mark.parametrize(
+    "refusals, said",
+    [
+        (["first", "later", "later"], "first\n\n2 more calls were refused for that."),
+        (["later", "first"], "first\n\n1 more call was refused for that."),
+        (["later", "later"], "later\n\n1 more call was refused for that."),
+    ],
+)
+def test_one_page_says_what_many_calls_were_refused_for(refusals, said):
+    caught = [refusal(text, is_later=text == "later") for text in refusals]
+
+    assert page_of(None, caught).startswith(f"{said}\n\nThe application caught this refusal and went on;")
+
+
+@pytest.mark.parametrize(
+    "error, said",
+    [
+        (None, "This came in another thread, and the test did not learn of it; it fails all the same."),
+        (ValueError("empty"), "This came in another thread; the test then ended with ValueError: empty"),
+    ],
+)
+def test_a_refusal_in_another_thread_was_caught_by_nobody(error, said):
+    assert page_of(error, [refusal("first", is_aside=True)]) == f"first\n\n{said}"

@@ -14,7 +14,7 @@ def asked(uri: str, question: str) -> tuple[Request, object]:
     return Request(method="POST", uri=uri, body=json.dumps(body).encode()), body
 
 
-def page(request, *candidates):
+def page(request, *candidates, pending=None):
     made, body = request
     miss = Miss(
         test="test_bot.py::test_a",
@@ -25,7 +25,8 @@ def page(request, *candidates):
         candidates=list(candidates),
         has_cassette=True,
     )
-    return miss_page(miss, command="pytest test_bot.py::test_a --llm-record", cassette="cassettes/test_bot/test_a.yaml")
+    command, cassette = "pytest test_bot.py::test_a --llm-record", "cassettes/test_bot/test_a.yaml"
+    return miss_page(miss, command=command, cassette=cassette, pending=pending)
 
 
 def test_another_port_of_this_machine_is_no_difference():
@@ -44,3 +45,11 @@ def test_another_host_is_a_difference():
     shown = page(asked("https://b.example/v1/chat", "a laptop?"), asked("https://a.example/v1/chat", "a laptop?"))
 
     assert "  uri   https://a.example/v1/chat -> https://b.example/v1/chat" in shown
+
+
+def test_a_pending_recording_beside_it_is_named_with_what_takes_it_over():
+    waiting = ("cassettes/test_bot/test_a.pending.yaml", "test_bot.py::test_a")
+    shown = page(asked("https://a.example/v1/chat", "a laptop?"), pending=waiting)
+
+    assert "A recording waits beside it, of a run in which the test did not pass: cassettes/test_bot/test_a.p" in shown
+    assert "To take it over (calls no model): pytest-llmwatch accept test_bot.py::test_a\n" in shown

@@ -96,3 +96,21 @@ def test_only_some_of_many_reasons_are_shown():
 
 def test_a_replay_says_nothing_of_money():
     assert not [line for line in lines(entry(replayed=2)) if "spent" in line]
+
+
+def test_a_pending_file_is_gone_when_the_test_passes_at_another_try():
+    kept = {"kind": "not kept", "made": 1, "write": "keep beside", "path": "cassettes/t/test.pending.yaml"}
+    passed = {"kind": "recorded", "made": 1, "write": "replace"}
+
+    assert [line for line in lines(entry(**kept), entry(**passed)) if "ending" in line] == []
+    assert "pending: cassettes/t/test.pending.yaml" in lines(entry(**kept))
+
+
+def test_what_the_money_ran_out_for_is_counted_apart_and_no_command_would_run_it():
+    stopped = {"kind": "not checked", "is_stopped": True, "made": 1}
+
+    assert lines(entry(kind="checked", made=1), entry("t.py::b", **stopped), fixture(**stopped))[:2] == [
+        "tests: 1 checked, 1 not checked (no money left)",
+        "fixtures: 1 not checked (no money left)",
+    ]
+    assert not any(line.startswith("To record") for line in lines(entry(kind="refused", is_stopped=True)))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.own_prices import Price, PriceTable, price_table, rounded
-from pytest_llmwatch.pricing import cost_of, date_of, price_of
+from pytest_llmwatch.pricing import date_of, price_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -58,7 +58,7 @@ def pricer(
             found = next((cost for source in sources if (cost := source(call, at)) is not None), None)
             if found is not None:
                 return Price(cost=rounded(found), source="pytest_llmwatch_price")
-        return price_of(call, exchange, own) if day is None else cost_of(call, at=day, own=own)
+        return price_of(call, exchange if day is None else replace(exchange, at=day, cost=None), own)
 
     return price
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal
+from decimal import Decimal
 
-from pytest_llmwatch.accounts import Account
+from pytest_llmwatch.accounts import Stop
 from pytest_llmwatch.budgets import Breach, amount_text
 from pytest_llmwatch.calls import ModelCall
 from pytest_llmwatch.costly_calls import lines_of_costliest
@@ -14,7 +14,7 @@ from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.price_remedies import remedy_lines
 from pytest_llmwatch.spend import Spend
 
-_CENT = Decimal("0.01")
+_SMALLEST = Decimal("0.000001")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class OverBudgetFacts:
         today: What the calls would cost at the prices of today.
         look: The command that shows the calls; `None` where there is no file.
         record: The command that makes the calls again.
+        accept: The command that takes over what was recorded; `None` where nothing was.
     """
 
     test: str
@@ -36,6 +37,7 @@ class OverBudgetFacts:
     today: Spend
     look: str | None
     record: str
+    accept: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,12 +46,34 @@ class StopFacts:
 
     Attributes:
         request: Method, address and model, safe to print.
-        call: The call as far as its request says it, with the tokens that it may have.
         limit_words: Whose limit it is, and where it is set.
-        estimate: What the call would have cost; `None` where nobody knows. `source` says where that is from, or why.
-        account: The account before the call was refused.
+        stop: The call that was refused first, with the figures of the account at that moment.
+        is_later: That was another call than this one.
+        enough: The least that this test needs to come as far as that call, or as its recording did.
         marker: The marker's name of the limit; `None` for that of the run.
         command: What makes the test's calls, without a limit.
+        is_check: The calls were for a comparison.
+    """
+
+    test: str
+    request: str
+    limit: Decimal
+    limit_words: str
+    stop: Stop
+    is_later: bool
+    enough: Decimal
+    marker: str | None
+    command: str
+    is_check: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnpricedFacts:
+    """What the page of a live call says of which nobody knows what it would cost.
+
+    Attributes:
+        call: The call as far as its request says it, with the tokens that it may have.
+        reason: Why nobody knows.
     """
 
     test: str
@@ -57,9 +81,7 @@ class StopFacts:
     call: ModelCall
     limit: Decimal
     limit_words: str
-    account: Account
-    estimate: Decimal | None
-    source: str
+    reason: str
     marker: str | None
     command: str
 
@@ -107,63 +129,84 @@ def _remedy(breach: Breach) -> list[str]:
 
 def _commands(facts: OverBudgetFacts) -> list[str]:
     look = [f"To look at the calls: {facts.look}"] if facts.look else []
-    return [*look, f"To measure again (calls the live model): {facts.record}"]
+    return [*look, *_acceptance(facts), f"To measure again (calls the live model): {facts.record}"]
+
+
+def _acceptance(facts: OverBudgetFacts) -> list[str]:
+    if facts.accept is None or not all(one.is_beyond for one in facts.breaches):
+        return []
+    limits = " and ".join(f"{one.name} to {_enough(one)}" for one in facts.breaches)
+    return [f"To take over what was recorded (calls no model): raise {limits}, then {facts.accept}"]
+
+
+def _enough(breach: Breach) -> str:
+    unit, value = breach.measure.unit, Decimal(breach.value)
+    if unit == "money":
+        return f'"{next_figure(value)}"'
+    return str(next_figure(value) if unit == "seconds" else breach.value)
 
 
 def stop_page(facts: StopFacts) -> str:
     """The whole page: the limit, what was spent, the estimate and where it is from, the command to go on."""
-    if facts.estimate is None:
-        return _unpriced_page(facts)
-    if facts.account.is_stopped:
-        again = f"To make this test's calls: {_with_limit(facts, facts.limit)}"
-        return "\n".join([*_head(facts, "an earlier call would have exceeded the limit"), again])
+    stop = facts.stop
     after = "no other live call of this test is." if facts.marker else "no other live call of this run is."
+    over = "Not checked, no money left" if facts.is_check else "Live spending is over"
     return "\n".join(
         [
-            *_head(facts, "this call would exceed the limit"),
-            f"  spent      {_spent(facts.account)}",
-            f"  this call  {amount_text(facts.estimate)}, {visible(facts.source)}",
+            f"{over}: {_why(facts)} ({facts.test}).",
+            f"  {facts.request}",
+            f"  limit      {amount_text(facts.limit)} {facts.limit_words}",
+            f"  spent      {_spent(stop)}{' when that call was refused' if facts.is_later else ''}",
+            f"  {'that' if facts.is_later else 'this'} call  {amount_text(stop.estimate)}, {visible(stop.source)}",
+            *([f"             {stop.request} ({visible(stop.test)})"] if facts.is_later else []),
             f"The call was not made, and {after} Nothing that was recorded is lost.",
-            _higher(facts, facts.estimate),
+            _higher(facts),
         ]
     )
 
 
-def _head(facts: StopFacts, why: str) -> list[str]:
-    return [
-        f"Live spending is over: {why} ({facts.test}).",
-        f"  {facts.request}",
-        f"  limit      {amount_text(facts.limit)} {facts.limit_words}",
-    ]
+def _why(facts: StopFacts) -> str:
+    subject, stop = "an earlier call" if facts.is_later else "this call", facts.stop
+    if stop.spent > facts.limit:
+        return f"the limit was exceeded already when {subject} was asked for"
+    is_beside = stop.spent + stop.estimate <= facts.limit
+    beside = "with the calls under way, " if is_beside else ""
+    return f"{beside}{subject} would {'have exceeded' if facts.is_later else 'exceed'} the limit"
 
 
-def _spent(held: Account) -> str:
-    aside = f", and {amount_text(held.reserved)} set aside for calls under way" if held.reserved else ""
-    guessed = f" ({amount_text(held.guessed)} of it estimated)" if held.guessed else ""
-    return f"{amount_text(held.spent)}{guessed}{aside}"
+def _spent(stop: Stop) -> str:
+    aside = f", and {amount_text(stop.reserved)} set aside for calls under way" if stop.reserved else ""
+    guessed = f" ({amount_text(stop.guessed)} of it estimated)" if stop.guessed else ""
+    return f"{amount_text(stop.spent)}{guessed}{aside}"
 
 
-def _unpriced_page(facts: StopFacts) -> str:
+def unpriced_page(facts: UnpricedFacts) -> str:
+    """The whole page: the limit, why it cannot be enforced, what would make the price known."""
+    limit = "" if facts.marker else f" --llm-max-cost={facts.limit}"
     return "\n".join(
         [
             f"The limit of live spending cannot be enforced for this call ({facts.test}).",
             f"  {facts.request}",
             f"  limit      {amount_text(facts.limit)} {facts.limit_words}",
-            f"  this call  not known: {visible(facts.source)}",
+            f"  this call  not known: {visible(facts.reason)}",
             "The call was not made.",
-            *remedy_lines(facts.call, None, facts.source),
-            f"Then: {_with_limit(facts, facts.limit)}",
+            *remedy_lines(facts.call, None, facts.reason),
+            f"Then: {facts.command}{limit}",
         ]
     )
 
 
-def _higher(facts: StopFacts, estimate: Decimal) -> str:
-    needed = facts.account.spent + facts.account.reserved + estimate
-    limit = max(2 * facts.limit, 2 * needed).quantize(_CENT, rounding=ROUND_UP)
+def _higher(facts: StopFacts) -> str:
     if facts.marker:
+        limit = next_figure(max(facts.enough, facts.limit))
         return f'To allow more: @pytest.mark.llm({facts.marker}="{limit}"), then {facts.command}'
-    return f"To allow more: {_with_limit(facts, limit)}"
+    # What the rest of a test will cost is not known: twice what was not enough.
+    return f"To allow more: {facts.command} --llm-max-cost={next_figure(2 * max(facts.enough, facts.limit))}"
 
 
-def _with_limit(facts: StopFacts, limit: Decimal) -> str:
-    return facts.command if facts.marker else f"{facts.command} --llm-max-cost={limit}"
+def next_figure(amount: Decimal) -> Decimal:
+    """The next of 1, 2, 5, 10, 20, 50 ... that is more than an amount by a tenth of it at least: for a limit."""
+    least = max(amount, _SMALLEST) * Decimal("1.1")
+    power = Decimal(10) ** least.adjusted()
+    found = next(power * step for step in (1, 2, 5, 10) if power * step >= least)
+    return Decimal(f"{found.normalize():f}")

@@ -43,11 +43,13 @@ def miss_page(
     command: str,
     cassette: str,
     former: tuple[str, str] | None = None,
+    pending: tuple[str, str] | None = None,
     mask: Callable[[str], str] = str,
 ) -> str:
     """The whole page: test, request, nearest recording and how it differs, the command to type.
 
-    `former` is a cassette that has this request, and the test it was recorded for, which is gone.
+    `former` is a cassette that has this request, and the test it was recorded for, which is gone. `pending` is the file
+    with what a run recorded in which the test did not pass, and how the test is named on a command line.
     `mask` takes secrets out of each text before it is shortened: a part of a secret is not recognised any more.
     """
     place = nearest_of(miss)
@@ -55,7 +57,7 @@ def miss_page(
     head = [f"No recording matches this request ({miss.test})."]
     asked = "Judge's call:" if miss.role == JUDGE else " "
     request = [f"{asked} {request_line(miss.request, miss.body)}"]
-    reason = [*_reason(miss, place, cassette), *_renamed(miss, cassette, former)]
+    reason = [*_reason(miss, place, cassette), *_renamed(miss, cassette, former), *_waiting(pending)]
     return "\n".join([*head, *request, *reason, *_remedy(miss, command)])
 
 
@@ -113,6 +115,17 @@ def _renamed(miss: Miss, cassette: str, former: tuple[str, str] | None) -> list[
         visible(f"{path}, of {test}, has a recording of this request. Was the test renamed? Then:"),
         f"  git mv {shlex.quote(path)} {shlex.quote(cassette)}",
         f"  and change its second line to: test: {miss.test}",
+    ]
+
+
+def _waiting(pending: tuple[str, str] | None) -> list[str]:
+    if pending is None:
+        return []
+    path, test = pending
+    return [
+        visible(f"A recording waits beside it, of a run in which the test did not pass: {path}"),
+        f"To look at it: pytest-llmwatch show {shlex.quote(path)}",
+        f"To take it over (calls no model): pytest-llmwatch accept {test}",
     ]
 
 

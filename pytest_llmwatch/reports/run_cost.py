@@ -11,6 +11,7 @@ from pytest_llmwatch.drift.visible import visible
 
 SHOWN_REASONS = 3
 DECIMALS = 6
+FAILS = "This run fails."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,12 +54,11 @@ def alarms_of(cost: RunCost) -> list[str]:
     if cost.spent > cost.limit:
         recorded = "" if cost.is_live else "; these are recorded values, nothing was spent now"
         tests = [f"  {_amount(each, cost.limit)}  {visible(test)}" for test, each in cost.dearest]
-        return [
-            f"Over the limit of the whole run: {_amount(cost.spent, cost.limit)}, more than {limit}{recorded}.",
-            *tests,
-        ]
+        over = f"Over the limit of the whole run: {_amount(cost.spent, cost.limit)}, more than {limit}{recorded}."
+        return [f"{FAILS} {over}", *tests]
     if cost.is_stopped:
-        return [f"Live spending was stopped before it exceeded {limit}; see the tests that were refused."]
+        pages = "the pages of the tests that were refused say what would allow more"
+        return [f"{FAILS} Live spending was stopped before it exceeded {limit}; {pages}."]
     if not cost.unknown:
         return []
     reasons = Counter(cost.unknown)
@@ -66,7 +66,7 @@ def alarms_of(cost: RunCost) -> list[str]:
     more = [f"  and {len(reasons) - len(shown)} more reasons"] if len(reasons) > len(shown) else []
     calls = "call has" if len(cost.unknown) == 1 else "calls have"
     return [
-        f"The limit of the whole run, {limit}, cannot be enforced: {len(cost.unknown)} {calls} no price.",
+        f"{FAILS} The limit of the whole run, {limit}, cannot be enforced: {len(cost.unknown)} {calls} no price.",
         *shown,
         *more,
         "  To see what would price them: pytest-llmwatch cost",

@@ -14,7 +14,7 @@ from .run_cost import RunCost
 from .snapshot_lines import snapshot_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pytest_llmwatch.model_swap import SwapFacts
     from pytest_llmwatch.snapshot_notes import SnapshotFact
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 SHOWN_HOSTS = 5
 SHOWN_REASONS = 3
-Kind = Literal["replayed", "recorded", "partly recorded", "checked", "not kept", "refused", "no calls"]
+Kind = Literal["replayed", "recorded", "partly recorded", "checked", "not checked", "not kept", "refused", "no calls"]
+NO_MONEY = "no money left"
 
 
 class Entry(TypedDict):
@@ -36,7 +37,7 @@ class Entry(TypedDict):
     `redacted` are the kinds of secrets that recorded answers lost.
     `model_swap` is there in runs that ask other models than the code names.
     `snapshots` are the comparisons with approved outputs.
-    `is_stopped`: a limit of money kept calls from being made.
+    `is_stopped`: a limit of money kept calls from being made; another run with that limit would be kept from them too.
     `recorded_cost` and `recorded_unpriced` are the same of the calls that a replay was served, in runs with a limit.
     `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
     """
@@ -83,8 +84,12 @@ class Summary:
     cost: RunCost | None = None
 
 
-def kind_of(*, replayed: int, made: int, refused: bool, is_kept: bool, is_check: bool = False) -> Kind:
+def kind_of(
+    *, replayed: int, made: int, refused: bool, is_kept: bool, is_check: bool = False, is_stopped: bool = False
+) -> Kind:
     """A test in one word."""
+    if is_check and is_stopped:
+        return "not checked"
     if refused:
         return "refused"
     if is_check:
@@ -102,6 +107,7 @@ def verdict_of(kind: Kind, *, replayed: int, made: int) -> str | None:
         "replayed": f" {replayed}",
         "recorded": f" {made}",
         "checked": f" {made}",
+        "not checked": f": {NO_MONEY}",
         "partly recorded": f" {made} of {replayed + made}",
     }
     return None if kind == "no calls" else kind + counts.get(kind, "")
@@ -129,14 +135,10 @@ def _is_busy(entry: Entry) -> bool:
     return entry["kind"] != "no calls" or entry["write"] != "leave" or bool(entry.get("snapshots"))
 
 
-def refused_in(entries: Iterable[Entry], cost: RunCost | None) -> list[Entry]:
-    """The tests and fixtures whose refused calls another run would make.
-
-    What exceeds a test's own limit exceeds it again; another run has the money of the run's limit anew.
-    """
-    is_run_stopped = cost is not None and cost.is_stopped
+def refused_in(entries: Iterable[Entry]) -> list[Entry]:
+    """The tests and fixtures whose refused calls another run would make: not those for which the money did not do."""
     refused = [entry for entry in entries if entry["kind"] == "refused" and not entry["refused_hosts"]]
-    return [entry for entry in refused if is_run_stopped or "is_stopped" not in entry]
+    return [entry for entry in refused if "is_stopped" not in entry]
 
 
 def _merged(entries: Iterable[Entry]) -> list[Entry]:
@@ -155,7 +157,14 @@ def _one_of(group: list[Entry]) -> Entry:
     replayed = 0 if made else max(entry["replayed"] for entry in group)
     kinds = {entry["kind"] for entry in group}
     is_kept, is_check = "not kept" not in kinds, "checked" in kinds
-    kind = kind_of(replayed=replayed, made=made, refused="refused" in kinds, is_kept=is_kept, is_check=is_check)
+    kind = kind_of(
+        replayed=replayed,
+        made=made,
+        refused="refused" in kinds,
+        is_kept=is_kept,
+        is_check=is_check or "not checked" in kinds,
+        is_stopped="not checked" in kinds,
+    )
     retries = max(entry["retries"] for entry in group)
     return {
         **group[0],
@@ -171,8 +180,9 @@ def _one_of(group: list[Entry]) -> Entry:
 
 def _kinds(noun: str, entries: Iterable[Entry]) -> list[str]:
     counts = Counter(entry["kind"] for entry in entries)
-    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "checked", "not kept", "refused"]
-    named = [f"{counts[kind]} {kind}" for kind in kinds if counts[kind]]
+    kinds: list[Kind] = ["replayed", "recorded", "partly recorded", "checked", "not checked", "not kept", "refused"]
+    more = {"not checked": f" ({NO_MONEY})"}
+    named = [f"{counts[kind]} {kind}{more.get(kind, '')}" for kind in kinds if counts[kind]]
     return [f"{noun}s: {', '.join(named)}"] if named else []
 
 
@@ -216,19 +226,24 @@ def _swaps(entries: Iterable[Entry]) -> list[str]:
     return swap_lines(facts)
 
 
-def _writes(entries: Iterable[Entry]) -> list[str]:
+def _writes(entries: Sequence[Entry]) -> list[str]:
     gone = "removed (the test makes no model call any more)"
     words = {"replace": "written", "remove": gone, "keep beside": "pending"}
     lines = []
-    written = {entry["path"].removesuffix(".yaml") for entry in entries if entry["write"] == "replace"}
     for write, word in words.items():
-        paths = sorted({entry["path"] for entry in entries if entry["write"] == write})
-        paths = [path for path in paths if path.removesuffix(".pending.yaml") not in written]
+        paths = _paths(entries, write)
         if write == "replace" and paths:
             lines.append(f"{_count(len(paths), 'cassette')} written")
         else:
             lines += [f"{word}: {path}" for path in paths]
     return lines
+
+
+def _paths(entries: Iterable[Entry], write: str) -> list[str]:
+    """The files to which that happened; the pending file of a test that passed when it ran again is gone."""
+    paths = sorted({entry["path"] for entry in entries if entry["write"] == write})
+    written = {entry["path"].removesuffix(".yaml") for entry in entries if entry["write"] == "replace"}
+    return [path for path in paths if path.removesuffix(".pending.yaml") not in written]
 
 
 def _advice(summary: Summary) -> list[str]:
@@ -243,16 +258,15 @@ def _advice(summary: Summary) -> list[str]:
         if entry["redacted"] and entry["write"] in ("replace", "keep beside")
     ]
     # A run with swaps is no replay: what it refused is not recorded by running it again.
-    refused = [entry for entry in refused_in(summary.entries, summary.cost) if "model_swap" not in entry]
+    refused = [entry for entry in refused_in(summary.entries) if "model_swap" not in entry]
     hosts = sorted({host for entry in summary.entries for host in entry["refused_hosts"]})
-    pending = [entry for entry in summary.entries if entry["write"] == "keep beside"]
     if refused:
         what = "To check" if "--llm-check" in summary.command else "To record"
         advice.append(f"{what} what was refused: {summary.command}")
     if hosts:
         named = ", ".join(hosts[:SHOWN_HOSTS]) + (" …" if len(hosts) > SHOWN_HOSTS else "")
         advice.append(f"Refused by the guard: {named} (llm_passthrough_hosts lets a host pass)")
-    if pending:
+    if _paths(summary.entries, "keep beside"):
         advice.append("Pending: the test did not pass. A pending file answers nothing, and no cassette was changed.")
     return advice
 
