@@ -146,13 +146,13 @@ def test_a_live_suite_of_four_dollars_stops_at_half_a_dollar(suite, provider, wo
     assert old.read_text(encoding="utf-8") == "llmwatch: 1\ninteractions: []\ncount: 0\n"
     result.stdout.fnmatch_lines(
         [
-            "Live spending is over: *this call would exceed the limit (test_bot.py::test_asks*).",
+            "Live spending is over: *this call *(test_bot.py::test_asks*).",
             "  limit      $0.50 for the whole run (--llm-max-cost)",
             "  spent      $0.*",
             "  this call  $0.10025, as the * calls of gpt-5-mini in this run did, on average",
             "The call was not made, and no other live call of this run is. Nothing that was recorded is lost.",
             "To allow more: pytest *test_bot.py::test_asks* --llm-record --llm-max-cost=2",
-            "Live spending is over: *an earlier call would have exceeded the limit (test_bot.py::test_asks*).",
+            "Live spending is over: *an earlier call *(test_bot.py::test_asks*).",
             "  spent      $0.* when that call was refused",
             "  that call  $0.10025, as the * calls of gpt-5-mini in this run did, on average",
             f"spent ${made * 0.10025:.5f} of $0.50".replace("00 of", " of"),
@@ -266,7 +266,7 @@ def test_the_markers_limit_stops_a_live_test_and_no_other(suite, provider):
     assert len(provider.requests) == 3 + 1
     result.stdout.fnmatch_lines(
         [
-            "Live spending is over: this call would exceed the limit (test_bot.py::test_runs_away).",
+            "Live spending is over: the limit was exceeded already when this call *(test_bot.py::test_runs_away).",
             "  limit      $0.001 for this test (max_cost of @pytest.mark.llm)",
             'To allow more: @pytest.mark.llm(max_cost="0.002"), then pytest test_bot.py::test_runs_away --llm-record',
             "3 recorded so far, kept in cassettes/test_bot/test_runs_away.pending.yaml; no cassette was written.",

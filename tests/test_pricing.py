@@ -370,4 +370,8 @@ def test_what_no_model_ran_for_costs_nothing(facts, cost):
     request = Request(method="POST", uri="https://api.openai.com/v1/chat/completions")
     failed = ModelCall(operation_name="chat", provider_name="openai", request_model="gpt-5-mini", error_type="error")
 
-    assert price_of(failed, Exchange(request=request, **facts)).cost == cost
+    exchange = Exchange(request=request, at=DAY, **facts)
+
+    assert price_of(failed, exchange).cost == pricer((), (), day=DAY)(failed, exchange).cost == cost
+    if cost == 0:
+        assert price_of(failed, replace(exchange, cost=Decimal(0))).source == "free of charge"
