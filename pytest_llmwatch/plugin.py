@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .calls import ModelCall
     from .exchange import Exchange
     from .expectations.judge_memories import JudgeMemory
+    from .interrupted_workers import Worker
     from .recording import Recording
     from .reports.progress import Progress
     from .reports.summary import Entry
@@ -349,12 +350,22 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
         write_summary(terminalreporter, config.stash[ENTRIES])
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodeready(node: Worker) -> None:
+    """Keep hold of a worker, for the case that the run is interrupted."""
+    from .interrupted_workers import hold
+
+    hold(node)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep what an interrupted recording had got, put the real clients back, and remember what was not asked for."""
     watch = session.config.stash.get(WATCH, None)
-    if watch is not None:
-        session.config.stash[ENTRIES].extend(watch.interrupted())
+    from .interrupted_workers import share
+
+    interrupted = [] if watch is None else watch.interrupted()
+    session.config.stash.setdefault(ENTRIES, []).extend(share(session.config, interrupted))
     progress = session.config.stash.get(PROGRESS, None)
     if progress is not None:
         progress.close()

@@ -116,6 +116,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "budget_verdict": frozenset({"pytest"}),
         "live_limits": frozenset({"pytest"}),
         "run_limit": frozenset({"pytest"}),
+        "interrupted_workers": frozenset({"pytest"}),
         "masking": frozenset({"pytest", "_pytest"}),
         "terminal": frozenset({"pytest", "_pytest"}),
         "collected": frozenset({"pytest"}),

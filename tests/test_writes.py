@@ -257,6 +257,20 @@ def test_an_unreadable_cassette_is_an_error_with_file_and_line_in_every_mode_and
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_ctrl_c_in_a_run_with_workers_names_what_they_kept(asking, provider):
+    provider.answer_with(lambda request: hang(60) if "two" in str(request) else "an answer")
+    project = asking("one", "two")
+    process = project.popen("--llm-record", "-n", "1")
+    until(lambda: provider.requests_served == 2)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _err = process.communicate(timeout=40)
+
+    assert questions_in(project.path / PENDING) == ["one"]
+    assert f"pending: {PENDING}" in out
+    assert "tests: 1 not kept" in out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_keeps_the_baseline_and_what_was_got_so_far_beside_it(asking, provider):
     project = asking("one", "two")
     project.pytest("--llm-record").assert_outcomes(passed=1)
