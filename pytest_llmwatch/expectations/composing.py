@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .expectation import Rule
+from .expectation import Rule, verdict_of
+from .given import expectation_given, expectations_given
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
@@ -22,9 +23,10 @@ def all_of(*expectations: Expectation) -> Rule:
         >>> "Within 14 days." == all_of(containing("14 days"), length(words=(1, 10)))
         True
     """
+    expectations_given("all_of", expectations)
 
     def judge(value: object) -> Verdict:
-        verdicts = [expectation.judge(value) for expectation in expectations]
+        verdicts = [verdict_of(expectation, value) for expectation in expectations]
         failed = [index for index, verdict in enumerate(verdicts) if not verdict.passed]
         if not failed:
             return Verdict(passed=True, reason=f"passes all {len(verdicts)}")
@@ -48,11 +50,12 @@ def any_of(*expectations: Expectation) -> Rule:
         >>> "I do not know." == any_of(json_of({"type": "object"}), containing("do not know"))
         True
     """
+    expectations_given("any_of", expectations)
 
     def judge(value: object) -> Verdict:
         verdicts: list[Verdict] = []
         for expectation in expectations:
-            verdict = expectation.judge(value)
+            verdict = verdict_of(expectation, value)
             if verdict.passed:
                 return replace(verdict, reason=f"{verdict.reason}  [{expectation!r}]")
             verdicts.append(verdict)
@@ -74,9 +77,10 @@ def not_(expectation: Expectation) -> Rule:
         >>> "We refund it." == not_(containing("cannot"))
         True
     """
+    expectation_given("not_", expectation)
 
     def judge(value: object) -> Verdict:
-        verdict = expectation.judge(value)
+        verdict = verdict_of(expectation, value)
         if verdict.is_undecided:
             return verdict
         if not verdict.passed:

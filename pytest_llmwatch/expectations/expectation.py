@@ -5,6 +5,8 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import ClassVar
 
 from pytest_llmwatch.drift.visible import visible, visible_json
@@ -13,6 +15,7 @@ from pytest_llmwatch.drift.words import shortened
 from .verdicts import Verdict
 
 _SHORT = 40
+_OURS = __name__.partition(".")[0]
 
 
 class Expectation(abc.ABC):
@@ -47,7 +50,46 @@ class Expectation(abc.ABC):
     def __repr__(self) -> str: ...
 
     def __eq__(self, other: object) -> bool:
-        return self.judge(other).passed
+        __tracebackhide__ = True
+        return bool(verdict_of(self, other).passed)
+
+    def __bool__(self) -> bool:
+        # `reply == a and b` would pass whatever `b` expects.
+        __tracebackhide__ = True
+        raise TypeError(
+            f"{self!r} is neither true nor false: compare a value with it, as `reply == {self!r}`; "
+            "for two expectations write all_of(one, other), any_of(one, other) or not_(one)"
+        )
+
+
+_TEXTS = ("reason", "place", "found", "nearest")
+
+
+def verdict_of(expectation: Expectation, value: object) -> Verdict:
+    """What an expectation says of a value; a project's own may answer anything, which is told here.
+
+    Raises:
+        TypeError: it is no verdict, or one that no page can show.
+    """
+    __tracebackhide__ = True
+    verdict: object = expectation.judge(value)
+    name = f"{type(expectation).__name__}.judge"
+    if not isinstance(verdict, Verdict):
+        came = "None: does it return its verdict?" if verdict is None else f"{shown(verdict)}."
+        raise TypeError(f'{name} must return a Verdict(passed=..., reason="..."); it returned {came}')
+    for field in _TEXTS:
+        held: object = getattr(verdict, field)
+        if not isinstance(held, str) and (held is not None or field == "reason"):
+            what = "a text" if field == "reason" else "a text or None"
+            raise TypeError(f"{name} returned Verdict({field}={shown(held)}); {field} must be {what}")
+    details: object = verdict.details
+    if not isinstance(details, list | tuple) or not all(isinstance(line, str) for line in details):
+        raise TypeError(f"{name} returned Verdict(details=...) that are not a tuple of texts, one a line")
+    for field in ("score", "limit"):
+        held = getattr(verdict, field)
+        if held is not None and not isinstance(held, Real | Decimal):
+            raise TypeError(f"{name} returned Verdict({field}={shown(held)}); {field} must be a number or None")
+    return verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -72,8 +114,16 @@ def text_rule(wanted: str, rule: Callable[[str], Verdict]) -> Rule:
 
 def wrong_type(value: object, wanted: str) -> Verdict:
     """The verdict on a value of a type that cannot be judged: it fails, and what wants the opposite fails too."""
-    reason = "is None" if value is None else f"is of type {visible(type(value).__name__)}"
+    reason = "is None" if value is None else f"is of type {type_name(value)}"
     return Verdict(passed=False, is_undecided=True, reason=f"{reason}, not {wanted}")
+
+
+def type_name(value: object) -> str:
+    """The name of a value's type; of a class that is ours alone, the public one that it is."""
+    kinds = (
+        kind for kind in type(value).__mro__ if kind.__module__.partition(".")[0] != _OURS or kind.__name__[0] != "_"
+    )
+    return visible(next(kinds, object).__name__)
 
 
 def quoted(text: str, width: int = _SHORT) -> str:
@@ -94,7 +144,7 @@ def shown(value: object, width: int = _SHORT) -> str:
             return shortened(visible_json(value), width, show=str)
         except (TypeError, ValueError):
             return f"a {type(value).__name__} of {len(value)}"
-    return f"an object of type {visible(type(value).__name__)}"
+    return f"an object of type {type_name(value)}"
 
 
 def _number(value: float | None) -> str:

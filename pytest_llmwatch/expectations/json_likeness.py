@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_llmwatch.drift.words import shortened
 
-from .expectation import Expectation, Rule, arguments, shown
+from .expectation import Expectation, Rule, arguments, shown, verdict_of
+from .given import items_given, number_given
 from .json_texts import json_from
 from .paths import Path, PathPattern, path_pattern
 from .places import path_of
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 # Which item stands for which is asked of every pair; longer lists are compared by equality alone.
 _MOST_UNPAIRED = 200
 _MOST_DETAILS = 20
+_GIVE_THE_VALUE = "json_like takes the value, not its text: json_like(json.loads(...))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +48,7 @@ class Likeness:
         if any(pattern.fits(path) for pattern in self.ignore):
             return
         if isinstance(expected, Expectation):
-            verdict = expected.judge(value)
+            verdict = verdict_of(expected, value)
             if not verdict.passed:
                 inner = f" ({verdict.place})" if verdict.place else ""
                 reason = f"{verdict.reason}{inner}"
@@ -164,9 +166,11 @@ def json_like(
         ... )
         True
     """
-    ignored, unordered = list(ignore), list(any_order)
+    paths = "a path such as items[*].id, or a list of paths"
+    ignored = items_given("json_like(ignore=)", ignore, paths)
+    unordered = items_given("json_like(any_order=)", any_order, paths)
     likeness = Likeness(
-        tolerance=tolerance,
+        tolerance=number_given("json_like(tolerance=)", tolerance, "a number from 0 on", least=0),
         ignore=tuple(map(path_pattern, ignored)),
         any_order=tuple(map(path_pattern, unordered)),
     )
@@ -182,13 +186,14 @@ def json_like(
         if not differences:
             return Verdict(passed=True, reason=f"is alike{found.note}")
         first = differences[0]
+        hints = [_GIVE_THE_VALUE] if _is_json_text(expected) else []
         return Verdict(
             passed=False,
             reason=f"{first.reason}{found.note}",
             place=path_of(first.path),
             found=first.found,
             nearest=first.nearest,
-            details=tuple(map(_line, differences[1:])),
+            details=(*hints, *map(_line, differences[1:])),
         )
 
     written = arguments(
@@ -199,6 +204,15 @@ def json_like(
         in_text=in_text,
     )
     return Rule(wanted=f"json_like({written})", rule=judge)
+
+
+def _is_json_text(expected: object) -> bool:
+    """Whether the expected value is a text where its value was meant."""
+    return (
+        isinstance(expected, str)
+        and expected.lstrip()[:1] in ("{", "[")
+        and not isinstance(json_from(expected, in_text=False), Verdict)
+    )
 
 
 def _line(difference: Difference) -> str:

@@ -15,9 +15,10 @@ from pytest_llmwatch.drift.words import shortened
 from pytest_llmwatch.errors import SettingError
 
 from .expectation import Expectation, Rule, arguments, quoted, shown
+from .given import refusal
 from .json_texts import Found, json_from
+from .nearest import nearest_label
 from .places import path_of
-from .texts import nearest_label
 from .time_limits import SECONDS, OutOfTime, limited
 from .typed_schemas import schema_of
 from .verdicts import Verdict
@@ -30,6 +31,8 @@ Schema = Mapping[str, JSON] | bool
 Fault = tuple[str | None, str, "str | None", "str | None"]
 
 _MOST_FAULTS = 20
+# Of a list of a million bad items nobody wants to know more.
+_MOST_ERRORS = 1000
 
 
 def json_of(
@@ -54,7 +57,8 @@ def json_of(
         >>> '{"sum": 40}' == json_of(invoice)
         False
     """
-    faults_of = _faults_by_model(schema_or_model) or _faults_by_schema(schema_or_model, schemas)
+    further = _further_schemas(schemas)
+    faults_of = _faults_by_model(schema_or_model) or _faults_by_schema(schema_or_model, further)
 
     def judge(value: object) -> Verdict:
         if isinstance(schema_or_model, type) and _is_instance(value, schema_or_model):
@@ -75,6 +79,18 @@ def json_of(
     return Rule(wanted=f"json_of({written})", rule=judge)
 
 
+def _further_schemas(schemas: object) -> list[Mapping[str, JSON]]:
+    """The schemas; a single one is one, not its keys."""
+    given = [schemas] if isinstance(schemas, Mapping) else schemas
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise refusal("json_of(schemas=)", given, "a list of JSON Schemas, each with its $id")
+    further = list(given)
+    for each in further:
+        if not isinstance(each, Mapping) or not isinstance(each.get("$id"), str):
+            raise refusal("json_of(schemas=)", each, 'JSON Schemas with the "$id" that $ref names them by')
+    return further
+
+
 def _verdict(found: Found, faults: list[Fault]) -> Verdict:
     facts: dict[str, JSON] = {"json_out_of": found.out_of} if found.out_of else {}
     if not faults:
@@ -82,7 +98,7 @@ def _verdict(found: Found, faults: list[Fault]) -> Verdict:
     place, reason, came, nearest = faults[0]
     details = [f"{where + ': ' if where else ''}{why}" for where, why, _, _ in faults[1:_MOST_FAULTS]]
     if len(faults) > _MOST_FAULTS:
-        details.append("and more")
+        details.append(f"and {_more(len(faults) - _MOST_FAULTS)} faults more")
     return Verdict(
         passed=False,
         reason=f"{reason}{found.note}",
@@ -119,19 +135,36 @@ def _faults_by_schema(
     validator = kind(schema, registry=registry, format_checker=kind.FORMAT_CHECKER)
 
     def faults_of(found: Found) -> list[Fault]:
-        from jsonschema.exceptions import relevance
-
         try:
-            errors = list(islice(validator.iter_errors(found.value), _MOST_FAULTS + 1))
+            errors = list(islice(validator.iter_errors(found.value), _MOST_ERRORS))
         except Unresolvable as error:
             reason = f"the schema's $ref {quoted(error.ref)} leads nowhere; schemas=[...] takes that schema"
             return [(None, reason, None, None)]
         except re.error as error:
             return [(None, f"a pattern of the schema is no regular expression: {error}", None, None)]
-        errors = [_deepest(error) for error in sorted(errors, key=relevance, reverse=True)]
+        place_of = _places_in(found.value)
+        errors = sorted(map(_deepest, errors), key=lambda error: place_of(error.absolute_path))
         return [fault for error in errors for fault in _faults_of_error(error)]
 
     return faults_of
+
+
+def _more(count: int) -> str:
+    return str(count) if count + _MOST_FAULTS < _MOST_ERRORS else f"{count} or"
+
+
+def _places_in(value: JSON) -> Callable[[Iterable[str | int]], list[int]]:
+    """A key that sorts paths as their places follow one another in the document; a parent comes before its parts."""
+
+    def place_of(path: Iterable[str | int]) -> list[int]:
+        places: list[int] = []
+        held: Any = value
+        for step in path:
+            places.append(step if isinstance(step, int) else list(held).index(step))
+            held = held[step]
+        return places
+
+    return place_of
 
 
 def _deepest(error: ValidationError) -> ValidationError:

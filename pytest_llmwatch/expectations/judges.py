@@ -117,10 +117,15 @@ def judged_by(judge: Judge, criteria: str | None = None, *, at_least: float = 0.
         >>> judged_by(polite, "Is it polite?").judge("Wait.").reason
         'is judged 0.2, which is less than 0.7'
     """
-    from .rubrics import Rubric
+    from .rubrics import Rubric, rubric
 
     own = judge.criteria if isinstance(judge, Rubric) else None
     asked = judge.asked if isinstance(judge, Rubric) else judge
+    given: object = judge
+    if given is rubric:
+        raise SettingError(
+            'judged_by takes a rubric with its criteria and model, as rubric("polite?", model="gpt-5-mini")'
+        )
     if not callable(asked):
         raise SettingError(f"judged_by({judge!r}): a judge is a function of (text, criteria), or a rubric(...)")
     criteria = own if criteria is None else criteria
@@ -128,13 +133,13 @@ def judged_by(judge: Judge, criteria: str | None = None, *, at_least: float = 0.
         raise SettingError("judged_by needs criteria: what the text is judged by, in words, such as 'Is it polite?'")
     check_settings("judged_by", criteria, at_least, samples)
     name = judge.name if isinstance(judge, Rubric) else _name_of(judge)
-    given = arguments(criteria, at_least=unless(at_least, 0.7), samples=unless(samples, 1))
+    written = arguments(criteria, at_least=unless(at_least, 0.7), samples=unless(samples, 1))
     return Judged(
         asked=asked,
         criteria=criteria,
         at_least=at_least,
         samples=samples,
-        wanted=f"judged_by({name}, {given})",
+        wanted=f"judged_by({name}, {written})",
     )
 
 

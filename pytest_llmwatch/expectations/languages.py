@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from pytest_llmwatch.errors import SettingError
-
 from .expectation import Expectation, text_rule
+from .given import choice_given, refusal
+from .han import chinese_signs, is_long_without_kana, japanese_signs
 from .verdicts import Verdict
 
 _SCRIPTS: dict[str, str] = {
@@ -83,6 +83,67 @@ _SMALL_WORDS = {
         "bạn thì tôi ra về ngày",
     }.items()
 }
+# What people write for a code; each is offered, none is taken, for a name may mean another code elsewhere.
+_MEANT = {"jp": "ja", "jpn": "ja", "kr": "ko", "cn": "zh", "ua": "uk", "gr": "el", "cz": "cs", "eng": "en", "ger": "de"}
+_NAMES = [
+    "ar",
+    "arabic",
+    "bn",
+    "bengali",
+    "de",
+    "german",
+    "el",
+    "greek",
+    "en",
+    "english",
+    "es",
+    "spanish",
+    "fa",
+    "persian",
+    "fr",
+    "french",
+    "he",
+    "hebrew",
+    "hi",
+    "hindi",
+    "hy",
+    "armenian",
+    "id",
+    "indonesian",
+    "it",
+    "italian",
+    "ja",
+    "japanese",
+    "ka",
+    "georgian",
+    "ko",
+    "korean",
+    "nl",
+    "dutch",
+    "pl",
+    "polish",
+    "pt",
+    "portuguese",
+    "ru",
+    "russian",
+    "sv",
+    "swedish",
+    "ta",
+    "tamil",
+    "te",
+    "telugu",
+    "th",
+    "thai",
+    "tr",
+    "turkish",
+    "uk",
+    "ukrainian",
+    "vi",
+    "vietnamese",
+    "zh",
+    "chinese",
+]
+_MEANT |= {name: code for code, name in zip(_NAMES[::2], _NAMES[1::2], strict=True)}
 _NOT_PROSE = re.compile(r"```.{0,100000}?(?:```|\Z)|`[^`\n]{1,500}`|https?://\S{1,2000}", re.DOTALL)
 _WORD = re.compile(rf"[{_SCRIPTS['latin']}]+(?:['’][{_SCRIPTS['latin']}]+)*")
 _ENOUGH = 0.6
@@ -93,7 +154,8 @@ def language(code: str) -> Expectation:
     """A text in this language, by its code (`ja`, `en`, `zh` ...); code blocks and addresses in it do not count.
 
     Told by their script: ja, zh, ko, el, he, hi, bn, ta, te, th, ka, hy; Russian from Ukrainian and Arabic from
-    Persian by the letters that only one of them has. A short text in kanji alone passes for ja and for zh. Told by
+    Persian by the letters that only one of them has, Japanese from Chinese by kana and by the characters and words
+    that only one of them has; a short word that both have (東京) passes for either. `en-US` is `en`. Told by
     their small words: en, de, fr, es, it, pt, nl, sv, pl, tr, id, vi; a text without any ("OK", a name) cannot be told
     and does not pass. Three fifths of a text must be in the language: product names in English are no fault.
 
@@ -102,9 +164,7 @@ def language(code: str) -> Expectation:
         >>> "iPhoneは14日以内なら返品できます。" == language("ja")
         True
     """
-    if code not in _BY_SCRIPT and code not in _SMALL_WORDS:
-        known = ", ".join(sorted([*_BY_SCRIPT, *_SMALL_WORDS]))
-        raise SettingError(f"language({code!r}): it can tell {known}")
+    written, code = code, _code_of(code)
 
     def judge(value: str) -> Verdict:
         text = _NOT_PROSE.sub(" ", value[:_SAMPLE])
@@ -113,7 +173,18 @@ def language(code: str) -> Expectation:
             return Verdict(passed=False, is_undecided=True, reason="has no letters to tell a language by")
         return _judge_script(code, text, shares) if code in _BY_SCRIPT else _judge_words(code, text, shares)
 
-    return text_rule(f'language("{code}")', judge)
+    return text_rule(f'language("{written}")', judge)
+
+
+def _code_of(written: object) -> str:
+    """The code without its region, in small letters."""
+    if not isinstance(written, str):
+        raise refusal("language", written, 'the code of a language, such as "ja"')
+    code = re.split(r"[-_]", written.strip().casefold())[0]
+    known = sorted([*_BY_SCRIPT, *_SMALL_WORDS])
+    if code in _MEANT:
+        raise refusal("language", written, f'the code of a language: write "{_MEANT[code]}"')
+    return choice_given("language", code, known, "language")
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -131,18 +202,29 @@ def _judge_script(code: str, text: str, shares: dict[str, float]) -> Verdict:
     share = shares.get(script, 0.0)
     if code == "ja":
         share += shares.get("han", 0.0)
-        if shares.get("han", 0) > 0 and shares.get("kana", 0.0) < 0.05 * share and len(text) >= 20:
-            return _failed(code, "it is in Chinese characters without kana", 0.0)
-    if code == "zh":
-        share = shares.get("han", 0.0)
     if share < _ENOUGH:
         return _failed(code, f"its script is mostly {next(iter(shares))}", share)
+    signs = _other_signs(code, text, shares)
+    if signs is not None:
+        return _failed(code, signs, 0.0)
     rival = _RIVALS.get(code)
     if rival is not None:
         own, others = (sum(map(text.count, _OWN_LETTERS[each])) for each in (code, rival))
         if others > own:
             return _failed(code, f"it has letters of {rival}", share)
     return Verdict(passed=True, reason=f"is in {code}", score=round(share, 2), limit=_ENOUGH)
+
+
+def _other_signs(code: str, text: str, shares: dict[str, float]) -> str | None:
+    """What tells Chinese from Japanese, which share a script."""
+    if code not in ("ja", "zh") or "han" not in shares:
+        return None
+    han = "".join(run[0] for run in _RUNS.finditer(text) if run.lastgroup == "han")
+    if code == "zh":
+        return japanese_signs(text, han)
+    if is_long_without_kana(text, shares.get("kana", 0.0) / (shares["han"] + shares.get("kana", 0.0))):
+        return "it is in Chinese characters without kana"
+    return chinese_signs(text, han)
 
 
 def _judge_words(code: str, text: str, shares: dict[str, float]) -> Verdict:

@@ -14,6 +14,7 @@ from pytest_llmwatch.drift.words import segments
 from pytest_llmwatch.errors import SettingError
 
 from .expectation import Expectation, arguments, quoted, shown, text_rule
+from .given import choice_given, items_given
 from .places import line_of
 from .verdicts import Verdict
 
@@ -48,9 +49,7 @@ def no_leak_of(*secrets: str) -> Expectation:
         >>> "The word is s-e-s-a-m-e-4-2." == no_leak_of("Sesame42")
         False
     """
-    for secret in secrets:
-        if not secret.strip():
-            raise SettingError("no_leak_of: an empty secret stands in every text")
+    _check_secrets(secrets)
     searches = [_prompt_search(secret) if _is_prompt(secret) else _secret_search(secret) for secret in secrets]
 
     def judge(value: str) -> Verdict:
@@ -65,6 +64,19 @@ def no_leak_of(*secrets: str) -> Expectation:
     return text_rule(f"no_leak_of({written})", judge)
 
 
+def _check_secrets(secrets: tuple[object, ...]) -> None:
+    """Refuse what would find nothing, or everything; what came is not shown, for it may be a secret."""
+    if not secrets:
+        raise SettingError("no_leak_of() takes one secret at least: nothing would be looked for")
+    for number, secret in enumerate(secrets, 1):
+        if not isinstance(secret, str):
+            kind = "None (is it set?)" if secret is None else f"of type {type(secret).__name__}"
+            hint = "\n  write no_leak_of(*[...])" if isinstance(secret, list | tuple | set) else ""
+            raise SettingError(f"no_leak_of takes texts; secret {number} is {kind}{hint}")
+        if not secret.strip():
+            raise SettingError(f"no_leak_of takes texts; secret {number} is empty, and stands in every text")
+
+
 class _Forms:
     """A text in the forms in which it is searched."""
 
@@ -74,6 +86,12 @@ class _Forms:
 
     def words(self) -> list[str]:
         return _words(self.text)
+
+    def quotation(self, first: int, end: int) -> str:
+        """Those words as they stand in the text, with all that is between them."""
+        every = segments(unicodedata.normalize("NFKC", self.text))
+        places = [at for at, word in enumerate(every) if word[0].isalnum()]
+        return "".join(every[places[first] : places[end - 1] + 1])
 
 
 def _folded(text: str) -> str:
@@ -149,7 +167,7 @@ def _prompt_search(prompt: str) -> Callable[[_Forms], Verdict | None]:
         return Verdict(
             passed=False,
             reason=f"quotes the prompt: {length} words in a row, {shared:.0%} of it in all",
-            found=quoted(" ".join(came[first : first + length]), 60),
+            found=quoted(forms.quotation(first, first + length), 60),
             score=float(length),
             limit=float(_RUN - 1),
         )
@@ -175,9 +193,8 @@ def no_pii(*kinds: PersonalData, allow: Iterable[str] = ()) -> Expectation:
     """
     known = get_args(PersonalData)
     for kind in kinds:
-        if kind not in known:
-            raise SettingError(f"no_pii: there is no kind {kind!r}; there are {', '.join(known)}")
-    allowed = list(allow)
+        choice_given("no_pii", kind, known, "kind")
+    allowed = items_given("no_pii(allow=)", allow)
     wanted = [kind for kind in _SEARCHES if kind in (kinds or known)]
 
     def judge(value: str) -> Verdict:

@@ -9,12 +9,11 @@ from pytest_llmwatch.drift.words import letters
 from pytest_llmwatch.errors import LLMWatchError, SettingError
 
 from .expectation import Expectation, arguments, text_rule
+from .given import Range, range_given
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-Range = int | tuple[int | None, int | None]
 
 _KANA = "\u3041-\u309f"
 _KATAKANA = "\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
@@ -60,7 +59,7 @@ def length(
         True
     """
     given = {"words": words, "characters": characters, "sentences": sentences, "tokens": tokens}
-    limits = {unit: _limits(unit, wanted) for unit, wanted in given.items() if wanted is not None}
+    limits = {unit: range_given(f"length({unit}=)", wanted) for unit, wanted in given.items() if wanted is not None}
     if not limits:
         raise SettingError("length() needs one of words=, characters=, sentences=, tokens=, as words=(10, 50)")
     counts: dict[str, Callable[[str], int]] = {
@@ -76,17 +75,11 @@ def length(
         passing: list[str] = []
         for unit, (least, most) in limits.items():
             count = counts[unit](value)
-            passing.append(f"{count} {unit}")
+            passing.append(_counted_text(count, unit))
             limit = _broken(count, least, most)
             if limit is not None:
-                wanted = (
-                    f"{limit} are wanted" if least == most else f"at {'least' if count < limit else 'most'} {limit}"
-                )
-                faults.append(
-                    Verdict(
-                        passed=False, reason=f"has {count} {unit}, {wanted}", score=float(count), limit=float(limit)
-                    )
-                )
+                reason = f"has {_counted_text(count, unit)}, {_wanted_text(count, limit, is_exact=least == most)}"
+                faults.append(Verdict(passed=False, reason=reason, score=float(count), limit=float(limit)))
         if not faults:
             return Verdict(passed=True, reason=f"has {', '.join(passing)}")
         first = faults[0]
@@ -124,15 +117,14 @@ def _broken(count: int, least: int | None, most: int | None) -> int | None:
     return most if most is not None and count > most else None
 
 
-def _limits(unit: str, wanted: Range) -> tuple[int | None, int | None]:
-    if isinstance(wanted, int):
-        return wanted, wanted
-    try:
-        least, most = wanted
-    except (TypeError, ValueError):
-        message = f"length({unit}={wanted!r}): a number or (least, most) is wanted, as {unit}=(10, 50)"
-        raise SettingError(message) from None
-    return least, most
+def _counted_text(count: int, unit: str) -> str:
+    return f"1 {unit.removesuffix('s')}" if count == 1 else f"{count} {unit}"
+
+
+def _wanted_text(count: int, limit: int, *, is_exact: bool) -> str:
+    if is_exact:
+        return f"{limit} {'is' if limit == 1 else 'are'} wanted"
+    return f"at {'least' if count < limit else 'most'} {limit}"
 
 
 def _token_counter(tokenizer: Callable[[str], object] | str | None) -> Callable[[str], int]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from .expectation import Expectation, arguments, quoted, text_rule
 from .fences import judged_bare
+from .given import count_given, items_given
+from .nearest import nearest_label
 from .places import line_of
-from .texts import nearest_label
 from .time_limits import SECONDS, OutOfTime, limited
 from .verdicts import Verdict
 
@@ -66,7 +67,7 @@ def xml_of(*, required: Iterable[str] = (), in_text: bool = False) -> Expectatio
         >>> "<order><id>4711</id></order>" == xml_of(required=["order.id"])
         True
     """
-    paths = [path.strip("/").replace("/", ".") for path in required]
+    paths = [path.strip("/").replace("/", ".") for path in items_given("xml_of(required=)", required)]
 
     def judge(value: str) -> Verdict:
         return judged_bare(value, lambda text: _judge_xml(text, paths), what="XML", in_text=in_text)
@@ -141,7 +142,8 @@ def html_of(*, required: Iterable[str] = (), forbidden: Iterable[str] = (), in_t
         >>> "<ul><li>ink<li>pen</ul>" == html_of(required=["li"], forbidden=["script"])
         True
     """
-    needed, banned = [each.lower() for each in required], [each.lower() for each in forbidden]
+    needed = [each.lower() for each in items_given("html_of(required=)", required)]
+    banned = [each.lower() for each in items_given("html_of(forbidden=)", forbidden)]
 
     def judge(value: str) -> Verdict:
         try:
@@ -263,7 +265,9 @@ def markdown_of(
         >>> "# Refunds\n\nWithin 14 days." == markdown_of(headings=["Refunds"], max_depth=2, no_tables=True)
         True
     """
-    wanted = None if headings is None else list(headings)
+    wanted = None if headings is None else items_given("markdown_of(headings=)", headings)
+    if max_depth is not None:
+        count_given("markdown_of(max_depth=)", max_depth, "a level from 1 to 6, or 0 for no heading", most=6)
     forbidden = [
         (no_links, "a link", _LINK),
         (no_images, "an image", _IMAGE),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from decimal import Decimal
+from numbers import Real
 from typing import Literal
 
 from pytest_llmwatch.errors import SettingError
 
-from .expectation import Expectation, arguments, quoted, text_rule
+from .expectation import Expectation, arguments, quoted, shown, text_rule
 from .facts import ChangedFact, changed_facts
+from .given import number_given
 from .references import Reference, texts_of
 from .surroundings import default_backend
 from .verdicts import Verdict
@@ -73,11 +76,12 @@ def similar_to(
     limit = LIMITS.get(name) if at_least is None else at_least
     if limit is None:
         raise SettingError(f"similar_to(by={name}) needs at_least=: every function has a scale of its own")
+    _check_limit(limit, is_own=name not in LIMITS)
 
     def judge(value: str) -> Verdict:
         scores = _scores(backend, value, texts)
-        if any(math.isnan(score) for score in scores):
-            return Verdict(passed=False, is_undecided=True, reason=f"{name} answered no number (nan)", limit=limit)
+        if isinstance(scores, str):
+            return Verdict(passed=False, is_undecided=True, reason=f"{name} {scores}", limit=limit)
         judged = [
             _Judged(reference=text, score=score, changed=_contradicted(text, value) if facts else ())
             for text, score in zip(texts, scores, strict=True)
@@ -151,7 +155,15 @@ def _named(backend: object) -> tuple[str, str | None]:
     raise SettingError(f'{backend!r} is no similarity: use by="embedding", by="lexical" or a function of two texts')
 
 
-def _scores(backend: object, value: str, references: list[str]) -> list[float]:
+def _check_limit(limit: object, *, is_own: bool) -> None:
+    if is_own:
+        number_given("similar_to(at_least=)", limit, "a number", least=-math.inf)
+    else:
+        number_given("similar_to(at_least=)", limit, "a number above 0, and 1 at most, such as 0.8", least=1e-9, most=1)
+
+
+def _scores(backend: object, value: str, references: list[str]) -> list[float] | str:
+    """How alike the text and each reference are; what a function answered instead of a number."""
     if backend == "embedding":
         from .embedding import cosines
 
@@ -161,7 +173,12 @@ def _scores(backend: object, value: str, references: list[str]) -> list[float]:
 
         return [lexical_similarity(reference, value) for reference in references]
     assert callable(backend)  # noqa: S101 - `_named` has refused everything else
-    return [float(backend(reference, value)) for reference in references]
+    answers = [backend(reference, value) for reference in references]
+    for answer in answers:
+        if not isinstance(answer, Real | Decimal):
+            return f"answered no number ({shown(answer)})"
+    scores = [float(answer) for answer in answers]
+    return "answered no number (nan)" if any(map(math.isnan, scores)) else scores
 
 
 def _contradicted(reference: str, text: str) -> tuple[ChangedFact, ...]:

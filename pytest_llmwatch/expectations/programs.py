@@ -10,7 +10,8 @@ from pytest_llmwatch.errors import MissingExtra, SettingError
 
 from .expectation import Expectation, arguments, quoted, text_rule
 from .fences import judged_bare
-from .texts import nearest_label
+from .given import items_given
+from .nearest import nearest_label
 from .time_limits import SECONDS, OutOfTime, limited
 from .verdicts import Verdict
 
@@ -37,7 +38,7 @@ def python_code(*, defines: Iterable[str] = (), in_text: bool = False) -> Expect
         >>> "def double(x):\n    return 2 * x" == python_code(defines=["double"])
         True
     """
-    names = list(defines)
+    names = items_given("python_code(defines=)", defines)
 
     def judge(value: str) -> Verdict:
         return judged_bare(value, lambda text: _judge_python(text, names), what="code", in_text=in_text)
@@ -103,7 +104,7 @@ def sql_of(
         True
     """
     _need_sqlglot(dialect)
-    allowed = None if tables is None else sorted(tables)
+    allowed = None if tables is None else sorted(items_given("sql_of(tables=)", tables))
 
     def judge(value: str) -> Verdict:
         try:

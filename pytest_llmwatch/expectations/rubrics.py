@@ -120,7 +120,8 @@ def rubric(
         SettingError: an argument makes no sense, or the client's package is not installed.
     """
     check_settings("rubric", criteria, at_least, samples)
-    if not model:
+    named: object = model
+    if not isinstance(named, str) or not named:
         raise SettingError(f"rubric(model={model!r}): name the model that judges, such as model='gpt-5-mini'")
     if client is not None and not is_client(client):
         raise SettingError(

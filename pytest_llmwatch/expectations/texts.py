@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_llmwatch.drift.words import changed_text, look_alike, shortened
+from pytest_llmwatch.errors import SettingError
 
 from .expectation import Rule, arguments, quoted, text_rule
+from .given import choice_given, refusal, text_given, texts_given
+from .nearest import nearest_label, plain
 from .places import around, line_of
 from .time_limits import SECONDS, OutOfTime, span_of
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from .expectation import Expectation
 
 Normalise = Literal["nfkc", "space", "all"]
 
-_LONG = 2000
 _SPACE = re.compile(r"\s+")
 
 
@@ -32,12 +35,13 @@ def containing(*texts: str, ignore_case: bool = False) -> Expectation:
         >>> "Refunds take 14 days." == containing("refund", "14", ignore_case=True)
         True
     """
+    wanted = texts_given("containing", texts)
 
     def judge(value: str) -> Verdict:
         folded = _cased(value, ignore_case=ignore_case)
-        missing = [text for text in texts if _cased(text, ignore_case=ignore_case) not in folded]
+        missing = [text for text in wanted if _cased(text, ignore_case=ignore_case) not in folded]
         if not missing:
-            return Verdict(passed=True, reason=f"contains {_listed(texts)}")
+            return Verdict(passed=True, reason=f"contains {_listed(wanted)}")
         return Verdict(
             passed=False, reason=f"does not contain {_listed(missing)}", nearest=_nearest_in(value, missing[0])
         )
@@ -53,12 +57,13 @@ def containing_any(*texts: str, ignore_case: bool = False) -> Expectation:
         >>> "返品できます。" == containing_any("返品", "返金")
         True
     """
+    wanted = texts_given("containing_any", texts)
 
     def judge(value: str) -> Verdict:
         folded = _cased(value, ignore_case=ignore_case)
-        found = next((text for text in texts if _cased(text, ignore_case=ignore_case) in folded), None)
+        found = next((text for text in wanted if _cased(text, ignore_case=ignore_case) in folded), None)
         if found is None:
-            return Verdict(passed=False, reason=f"contains none of {_listed(texts)}")
+            return Verdict(passed=False, reason=f"contains none of {_listed(wanted)}")
         return Verdict(passed=True, reason=f"contains {quoted(found)}", place=_place_of(value, found))
 
     return text_rule(f"containing_any({arguments(*texts, ignore_case=ignore_case)})", judge)
@@ -72,6 +77,7 @@ def starting_with(text: str, *, ignore_case: bool = False) -> Expectation:
         >>> "Dear customer, ..." == starting_with("Dear")
         True
     """
+    text_given("starting_with", text)
 
     def judge(value: str) -> Verdict:
         begins = _cased(value, ignore_case=ignore_case).startswith(_cased(text, ignore_case=ignore_case))
@@ -103,6 +109,10 @@ def equal_to(text: str, *, ignore_case: bool = False, normalise: Normalise | Non
         >>> "ＡＢＣ  １２３" == equal_to("abc 123", ignore_case=True, normalise="all")
         True
     """
+    if not isinstance(text, str):
+        raise refusal("equal_to", text, "a text", "any other value is compared by == alone")
+    if normalise is not None:
+        choice_given("equal_to(normalise=)", normalise, get_args(Normalise), "way")
 
     def judge(value: str) -> Verdict:
         came, wanted = (_normal(each, normalise, ignore_case=ignore_case) for each in (value, text))
@@ -128,7 +138,7 @@ def matching(regex: str | re.Pattern[str], *, whole: bool = False) -> Expectatio
         >>> "Order #4711 is on its way." == matching(r"#\d{4}")
         True
     """
-    pattern = re.compile(regex)
+    pattern = _pattern_of(regex)
 
     def judge(value: str) -> Verdict:
         try:
@@ -147,6 +157,18 @@ def matching(regex: str | re.Pattern[str], *, whole: bool = False) -> Expectatio
     return text_rule(f'matching(r"{shortened(written, 58, show=str)}"{setting})', judge)
 
 
+def _pattern_of(regex: object) -> re.Pattern[str]:
+    written = regex.pattern if isinstance(regex, re.Pattern) else regex
+    text_given("matching", written, "a regular expression for texts")
+    if isinstance(regex, re.Pattern):
+        return regex
+    try:
+        return re.compile(str(regex))
+    except re.error as error:
+        hint = "a letter that means itself is escaped, as \\["
+        raise SettingError(f"matching({quoted(str(regex))}) is no regular expression: {error}; {hint}") from None
+
+
 def one_of(labels: Iterable[object], *, ignore_case: bool = False) -> Expectation:
     """One of these labels and nothing else; they may be an `Enum` class, whose values count.
 
@@ -159,7 +181,14 @@ def one_of(labels: Iterable[object], *, ignore_case: bool = False) -> Expectatio
     """
     import enum
 
+    if isinstance(labels, str):
+        labels = (labels,)
+    if not isinstance(labels, Iterable):
+        raise refusal("one_of", labels, 'a list of labels or an Enum class, as one_of(["refund", "repair"])')
     choices = [label.value if isinstance(label, enum.Enum) else label for label in labels]
+
+    if not choices:
+        raise SettingError("one_of([]) takes one label at least: nothing is one of none")
 
     def is_same(value: object, choice: object) -> bool:
         if isinstance(value, enum.Enum):
@@ -173,28 +202,13 @@ def one_of(labels: Iterable[object], *, ignore_case: bool = False) -> Expectatio
             return Verdict(passed=False, is_undecided=True, reason="is None, not a label")
         if any(is_same(value, choice) for choice in choices):
             return Verdict(passed=True, reason="is one of the labels")
-        return Verdict(
-            passed=False, reason=f"is none of the {len(choices)} labels", nearest=nearest_label(value, choices)
-        )
+        return Verdict(passed=False, reason=_none_of(choices), nearest=nearest_label(value, choices))
 
     return Rule(wanted=f"one_of({arguments(choices, ignore_case=ignore_case)})", rule=judge)
 
 
-def nearest_label(value: object, choices: Iterable[object]) -> str | None:
-    """The choice that is written most like a text, quoted; `None` where none is."""
-    import difflib
-
-    if not isinstance(value, str):
-        return None
-    labels = {_plain(choice): choice for choice in choices if isinstance(choice, str)}
-    close = difflib.get_close_matches(_plain(value[:_LONG]), labels, n=1, cutoff=0.5)
-    if close:
-        return quoted(labels[close[0]])
-    return next((quoted(label) for plain, label in labels.items() if plain and plain in _plain(value[:_LONG])), None)
-
-
-def _plain(text: str) -> str:
-    return unicodedata.normalize("NFKC", text).casefold().strip(" \t\r\n.\"'`*。「」")
+def _none_of(choices: Sequence[object]) -> str:
+    return f"is none of the {len(choices)} labels" if len(choices) > 1 else "is not the label"
 
 
 def _cased(text: str, *, ignore_case: bool) -> str:
@@ -220,7 +234,7 @@ def _place_of(value: str, text: str) -> str | None:
 
 def _nearest_in(value: str, text: str) -> str | None:
     """The same text in other letters or white space: what a reader would call the same."""
-    for same in (str.casefold, _plain):
+    for same in (str.casefold, plain):
         if same(text) and same(text) in same(value):
             at = same(value).find(same(text))
             return f"{quoted(value[max(0, at) : at + len(text) + 2])}, in other letters"

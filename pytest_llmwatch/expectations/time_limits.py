@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ T = TypeVar("T")
 SECONDS = 5.0
 # Signals are looked for every few thousand steps, and a step over a long run of letters takes as long as the run.
 _SHORT_TEXT = 100_000
+_MOST_GIVEN_UP = 20
 _SEARCH = """\
 import json, re, sys
 pattern, flags, method, text = json.load(sys.stdin)
@@ -56,10 +58,26 @@ def span_of(
     pattern: re.Pattern[str], text: str, *, whole: bool = False, seconds: float = SECONDS
 ) -> tuple[int, int] | None:
     """Where the pattern first matches; `OutOfTime` when that takes too long, on any thread and system."""
-    if len(text) <= _SHORT_TEXT and _has_signals():
-        match = limited(lambda: pattern.fullmatch(text) if whole else pattern.search(text), seconds)
-        return match and match.span()
-    return _span_of_another_process(pattern, "fullmatch" if whole else "search", text, seconds)
+    # A failed comparison is judged again, for its page.
+    key = (pattern, whole, text, seconds)
+    if key in _given_up():
+        raise OutOfTime
+    try:
+        if len(text) <= _SHORT_TEXT and _has_signals():
+            match = limited(lambda: pattern.fullmatch(text) if whole else pattern.search(text), seconds)
+            return match and match.span()
+        return _span_of_another_process(pattern, "fullmatch" if whole else "search", text, seconds)
+    except OutOfTime:
+        _given_up()[key] = None
+        for old in list(_given_up())[:-_MOST_GIVEN_UP]:
+            _given_up().pop(old, None)
+        raise
+
+
+@cache
+def _given_up() -> dict[tuple[re.Pattern[str], bool, str, float], None]:
+    """The searches of this process that took too long."""
+    return {}
 
 
 def _has_signals() -> bool:

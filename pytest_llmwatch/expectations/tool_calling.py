@@ -5,23 +5,26 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial as partial_of
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch.calls import JSON, ToolCallPart
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.tool_results import line_of_call
 
-from .expectation import Expectation, shown, wrong_type
+from .expectation import Expectation, shown, verdict_of, wrong_type
 from .expectation import arguments as written
+from .given import count_given, items_given, range_given, refusal, text_given, unpacked
 from .json_likeness import json_like, matched
+from .nearest import nearest_label
 from .paths import Path, PathPattern, path_pattern
-from .texts import nearest_label
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Times = int | tuple[int | None, int | None]
+Step = str | Expectation
 
 _MOST_SHOWN = 20
 
@@ -70,7 +73,13 @@ def called(
         >>> tool_calls == called("search", times=2)
         False
     """
-    ignored, usual = list(ignore), dict(defaults or {})
+    text_given("called", name, "the name of a tool")
+    if defaults is not None and not isinstance(defaults, Mapping):
+        raise refusal("called(defaults=)", defaults, 'a dict of arguments, as {"limit": 10}')
+    ignored, usual = (
+        items_given("called(ignore=)", ignore, "a path such as *_id, or a list of paths"),
+        dict(defaults or {}),
+    )
     least, most = _limits(times)
     fits = _arguments_rule(arguments, partial=partial, ignore=ignored, defaults=usual)
 
@@ -107,11 +116,11 @@ def called(
     return ToolRule(wanted=f"called({text})", rule=judge, times=times)
 
 
-def calls_in_order(*steps: str | Expectation, only: bool = False) -> Expectation:
+def calls_in_order(*steps: Step | Sequence[Step], only: bool = False) -> Expectation:
     """Tool calls with these among them, one after the other.
 
     Args:
-        steps: Names of tools, or `called(...)`.
+        steps: Names of tools, or `called(...)`; one list of them will do.
         only: Nothing else is called before, between or behind them.
 
     Example:
@@ -122,15 +131,16 @@ def calls_in_order(*steps: str | Expectation, only: bool = False) -> Expectation
         >>> tool_calls == calls_in_order("refund", "search")
         False
     """
-    wanted = _steps("calls_in_order", steps)
+    chosen = _chosen("calls_in_order", steps, only=only)
+    wanted = _steps("calls_in_order", chosen)
 
     def judge(calls: Sequence[ToolCallPart]) -> Verdict:
         at, places = 0, []
         for index, step in enumerate(wanted):
-            verdicts = [step.judge((call,)) for call in calls[at : at + 1 if only else None]]
+            verdicts = [verdict_of(step, (call,)) for call in calls[at : at + 1 if only else None]]
             found = next((at + offset for offset, verdict in enumerate(verdicts) if verdict.passed), None)
             if found is None:
-                return _missing_step(steps, wanted, index, at, calls)
+                return _missing_step(chosen, wanted, index, at, calls, only=only)
             places.append(found)
             at = found + 1
         if only and at < len(calls):
@@ -138,14 +148,14 @@ def calls_in_order(*steps: str | Expectation, only: bool = False) -> Expectation
             return Verdict(passed=False, reason=reason, place=f"call {at + 1}", details=_lines(calls))
         return Verdict(passed=True, reason=f"calls {_places_text(places)} in this order")
 
-    return ToolRule(wanted=f"calls_in_order({written(*steps, only=only)})", rule=judge)
+    return ToolRule(wanted=f"calls_in_order({written(*chosen, only=only)})", rule=judge)
 
 
-def calls_any_order(*steps: str | Expectation, only: bool = False) -> Expectation:
+def calls_any_order(*steps: Step | Sequence[Step], only: bool = False) -> Expectation:
     """Tool calls with all of these among them, in whatever order; each call counts for one of them.
 
     Args:
-        steps: Names of tools, or `called(...)`.
+        steps: Names of tools, or `called(...)`; one list of them will do.
         only: Nothing else is called.
 
     Example:
@@ -156,11 +166,12 @@ def calls_any_order(*steps: str | Expectation, only: bool = False) -> Expectatio
         >>> tool_calls == calls_any_order("time", "time")
         False
     """
-    wanted = _steps("calls_any_order", steps)
+    chosen = _chosen("calls_any_order", steps, only=only)
+    wanted = _steps("calls_any_order", chosen)
 
     def judge(calls: Sequence[ToolCallPart]) -> Verdict:
         fits = {
-            index: [at for at, call in enumerate(calls) if step.judge((call,)).passed]
+            index: [at for at, call in enumerate(calls) if verdict_of(step, (call,)).passed]
             for index, step in enumerate(wanted)
         }
         pairs = matched(fits)
@@ -169,18 +180,18 @@ def calls_any_order(*steps: str | Expectation, only: bool = False) -> Expectatio
             if index not in pairs:
                 if fits[index]:
                     taken = _places_text(fits[index])
-                    reason = f"lacks a call for {_step_text(steps[index])}: {taken} stands for another"
+                    reason = f"lacks a call for {_step_text(chosen[index])}: {taken} stands for another"
                     return Verdict(passed=False, reason=reason, details=_lines(calls))
-                return replace(step.judge(tuple(calls)), passed=False)
+                return replace(verdict_of(step, tuple(calls)), passed=False)
         if only and free:
             reason = f"calls {shown(calls[free[0]].name)}, which was not wanted"
             return Verdict(passed=False, reason=reason, place=f"call {free[0] + 1}", details=_lines(calls))
         return Verdict(passed=True, reason="calls all of them")
 
-    return ToolRule(wanted=f"calls_any_order({written(*steps, only=only)})", rule=judge)
+    return ToolRule(wanted=f"calls_any_order({written(*chosen, only=only)})", rule=judge)
 
 
-def no_call_of(*names: str) -> Expectation:
+def no_call_of(*names: str | Sequence[str]) -> Expectation:
     """Tool calls with none of these tools among them; without names, no tool call at all.
 
     Example:
@@ -190,15 +201,16 @@ def no_call_of(*names: str) -> Expectation:
         >>> () == no_call_of()
         True
     """
+    banned = [text_given("no_call_of", name, "names of tools") for name in unpacked(names)]
 
     def judge(calls: Sequence[ToolCallPart]) -> Verdict:
         for at, call in enumerate(calls):
-            if not names or any(fnmatch.fnmatchcase(call.name, name) for name in names):
+            if not banned or any(fnmatch.fnmatchcase(call.name, name) for name in banned):
                 reason = f"calls {shown(call.name)}"
                 return Verdict(passed=False, reason=reason, place=f"call {at + 1}", found=line_of_call(call))
-        return Verdict(passed=True, reason=f"does not call {' or '.join(map(shown, names)) or 'any tool'}")
+        return Verdict(passed=True, reason=f"does not call {' or '.join(map(shown, banned)) or 'any tool'}")
 
-    return ToolRule(wanted=f"no_call_of({written(*names)})", rule=judge)
+    return ToolRule(wanted=f"no_call_of({written(*banned)})", rule=judge)
 
 
 def at_most_calls(n: int, name: str = "*") -> Expectation:
@@ -209,6 +221,8 @@ def at_most_calls(n: int, name: str = "*") -> Expectation:
         >>> (ToolCallPart(name="search"), ToolCallPart(name="search")) == at_most_calls(1, "search")
         False
     """
+    count_given("at_most_calls", n, "a number of calls from 0 on")
+    text_given("at_most_calls", name, "the name of a tool")
 
     def judge(calls: Sequence[ToolCallPart]) -> Verdict:
         named = [at for at, call in enumerate(calls) if fnmatch.fnmatchcase(call.name, name)]
@@ -244,13 +258,22 @@ def _calls_in(value: object) -> Sequence[ToolCallPart] | None:
 def _limits(times: Times | None) -> tuple[int, int | None]:
     if times is None:
         return 1, None
-    least, most = times if isinstance(times, tuple) else (times, times)
-    if (least or 0) < 0 or (most is not None and most < (least or 0)):
-        raise SettingError(f"called: {times!r} is no number of times; write 2, (1, 3) or (2, None)")
+    least, most = range_given("called(times=)", times)
     return least or 0, most
 
 
-def _steps(what: str, steps: tuple[str | Expectation, ...]) -> list[Expectation]:
+def _chosen(what: str, steps: tuple[Step | Sequence[Step], ...], *, only: bool) -> tuple[Step, ...]:
+    """The steps, also where one list of them was given; no step is found in every answer."""
+    chosen = unpacked(steps)
+    if not chosen and not only:
+        raise SettingError(f'{what}() takes one step at least, such as {what}("search", "refund")')
+    for step in chosen:
+        if not isinstance(step, str | Expectation) or step == "":
+            raise refusal(what, step, "names of tools and called(...)")
+    return chosen  # type: ignore[return-value]  # the loop has looked at each
+
+
+def _steps(what: str, steps: tuple[Step, ...]) -> list[Expectation]:
     for step in steps:
         if isinstance(step, ToolRule) and step.times is not None:
             raise SettingError(f"{what}: {step!r} stands for one call here; write it as often as it is wanted")
@@ -263,7 +286,7 @@ def _arguments_rule(
     if isinstance(wanted, Expectation):
         if partial or ignore or defaults:
             raise SettingError(f"called: partial, ignore and defaults go with a dict of arguments, not with {wanted!r}")
-        return wanted.judge
+        return partial_of(verdict_of, wanted)
     if wanted is None:
         if partial or ignore or defaults:
             raise SettingError("called: partial, ignore and defaults say nothing without arguments")
@@ -314,20 +337,30 @@ def _of_call(at: int, call: ToolCallPart, verdict: Verdict, others: tuple[str, .
 
 
 def _missing_step(
-    steps: tuple[str | Expectation, ...], wanted: list[Expectation], index: int, at: int, calls: Sequence[ToolCallPart]
+    steps: tuple[Step, ...],
+    wanted: list[Expectation],
+    index: int,
+    at: int,
+    calls: Sequence[ToolCallPart],
+    *,
+    only: bool,
 ) -> Verdict:
-    earlier = [place for place, call in enumerate(calls[:at]) if wanted[index].judge((call,)).passed]
+    later = [place for place in range(at, len(calls)) if verdict_of(wanted[index], (calls[place],)).passed]
+    if only and later:
+        reason = f"calls {shown(calls[at].name)} before {_step_text(steps[index])}, which was not wanted"
+        return Verdict(passed=False, reason=reason, place=f"call {at + 1}", details=_lines(calls))
+    earlier = [place for place, call in enumerate(calls[:at]) if verdict_of(wanted[index], (call,)).passed]
     behind = f" behind call {at}" if at else ""
     reason = f"does not call {_step_text(steps[index])}{behind}"
     details = (f"{_places_text(earlier)} is one, but comes before",) if earlier else ()
     if not earlier:
-        verdict = wanted[index].judge(tuple(calls[at:]))
+        verdict = verdict_of(wanted[index], tuple(calls[at:]))
         if verdict.place and verdict.place.startswith("call ") and not isinstance(steps[index], str):
             details = (f"{verdict.reason}",)
     return Verdict(passed=False, reason=reason, place=f"step {index + 1}", details=(*details, *_lines(calls)))
 
 
-def _step_text(step: str | Expectation) -> str:
+def _step_text(step: Step) -> str:
     return shown(step) if isinstance(step, str) else repr(step)
 
 

@@ -10,7 +10,7 @@ from pytest_llmwatch.errors import SettingError
 
 from .expectation import Expectation, Rule, quoted, shown, wrong_type
 from .json_schemas import json_of
-from .texts import nearest_label
+from .nearest import nearest_label
 from .verdicts import Verdict
 
 if TYPE_CHECKING:

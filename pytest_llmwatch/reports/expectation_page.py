@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_llmwatch.drift.visible import columns, visible
 from pytest_llmwatch.drift.words import segments, shortened
-from pytest_llmwatch.expectations.expectation import Expectation, shown
+from pytest_llmwatch.expectations.expectation import Expectation, shown, verdict_of
 from pytest_llmwatch.expectations.places import path_of
 from pytest_llmwatch.expectations.verdicts import Verdict
 
@@ -52,7 +52,7 @@ def _failures(left: object, right: object, path: tuple[object, ...]) -> Iterator
     if isinstance(left, Expectation) and not isinstance(right, Expectation):
         left, right = right, left
     if isinstance(right, Expectation):
-        verdict = right.judge(left)
+        verdict = _ABSENT if isinstance(left, _Missing) else verdict_of(right, left)
         if not verdict.passed:
             yield Failure(path=path, value=left, wanted=right, verdict=verdict)
         return
@@ -66,11 +66,11 @@ def _failures(left: object, right: object, path: tuple[object, ...]) -> Iterator
 
 
 class _Missing:
-    def __repr__(self) -> str:
-        return "nothing"
+    """What stands where one of two values has no counterpart."""
 
 
 _MISSING = _Missing()
+_ABSENT = Verdict(passed=False, is_undecided=True, reason="is missing")
 
 
 def _pairs(left: object, right: object) -> list[tuple[object, object, object]] | None:
@@ -96,7 +96,7 @@ def _page_of_unwanted(left: object, right: object) -> list[str] | None:
     expectation, value = (right, left) if isinstance(right, Expectation) else (left, right)
     if not isinstance(expectation, Expectation):
         return None
-    verdict = expectation.judge(value)
+    verdict = verdict_of(expectation, value)
     page = [_head(left, "!=", right), f"it {verdict.reason}"]
     if verdict.place:
         page.append(f"  place    {visible(verdict.place)}")
@@ -128,7 +128,7 @@ def _body(failure: Failure, verdict: Verdict, *, in_full: bool) -> list[str]:
         ("score", _score(verdict)),
         ("nearest", verdict.nearest),
     ]
-    if verdict.found is None and path:
+    if verdict.found is None and path and not isinstance(failure.value, _Missing):
         rows.insert(1, ("found", shown(failure.value, 58)))
     lines += [f"  {name:<8} {_plain(text)}" for name, text in rows if text]
     lines += [f"  {_plain(detail)}" for detail in verdict.details]
@@ -148,6 +148,8 @@ def _score(verdict: Verdict) -> str | None:
 
 def _whole(failure: Failure) -> list[str]:
     wanted = ["  wanted:", f"    {_plain(repr(failure.wanted))}"]
+    if isinstance(failure.value, _Missing):
+        return wanted
     if not isinstance(failure.value, str):
         return [*wanted, f"  came: {shown(failure.value, 4000)}"]
     # A line break is a line here, everything else that cannot be seen is spelled out.
@@ -159,11 +161,11 @@ def _line_of(failure: Failure) -> str:
     if failure.verdict is not None:
         place = f" ({failure.verdict.place})" if failure.verdict.place else ""
         return f"at {path}: {_plain(failure.verdict.reason)}{place}"
-    return f"at {path}: {_shown_or_type(failure.value)} is not {_shown_or_type(failure.wanted)}"
-
-
-def _shown_or_type(value: object) -> str:
-    return "nothing" if isinstance(value, _Missing) else shown(value, 26)
+    if isinstance(failure.value, _Missing):
+        return f"at {path}: {shown(failure.wanted, 26)} is missing"
+    if isinstance(failure.wanted, _Missing):
+        return f"at {path}: {shown(failure.value, 26)} was not expected"
+    return f"at {path}: {shown(failure.value, 26)} is not {shown(failure.wanted, 26)}"
 
 
 def _cut(line: str) -> str:
