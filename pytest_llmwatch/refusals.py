@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import linecache
+import os
+import traceback
 from typing import TYPE_CHECKING
 
-from .errors import BudgetExceeded, LLMWatchError, ReplayRefusal
+from .drift.visible import visible_lines
+from .errors import BudgetExceeded, LLMWatchError, MissingExtra, ReplayRefusal, SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 SHOWN_PAGES = 5
+# Between the line that somebody wrote and the error stand these.
+_MACHINERY = frozenset({"pytest_llmwatch", "_pytest", "pytest", "pluggy"})
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
@@ -39,7 +45,22 @@ def page_of(error: BaseException | None, fresh: list[ReplayRefusal]) -> str | No
     refusals = list(dict.fromkeys([*found, *fresh]))
     if refusals:
         return _joined(refusals) + ("" if found else _aftermath(error, refusals))
-    return str(error) if isinstance(error, LLMWatchError) else None
+    if not isinstance(error, LLMWatchError):
+        return None
+    place = place_of(error) if isinstance(error, SettingError | MissingExtra) else None
+    return f"{error}\n\n{place}" if place else str(error)
+
+
+def place_of(error: BaseException) -> str | None:
+    """The project's own line that an error came from, with its file and number; `None` where there is none."""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        path = frame.f_code.co_filename
+        module = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if module not in _MACHINERY and "site-packages" not in path:
+            folder = f"{os.getcwd()}{os.sep}"  # noqa: PTH109 - a prefix, no path to walk
+            line = linecache.getline(path, number).strip()
+            return visible_lines(f"{path.removeprefix(folder)}:{number}: {line}")
+    return None
 
 
 def _joined(refusals: list[ReplayRefusal]) -> str:

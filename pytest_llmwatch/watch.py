@@ -159,7 +159,7 @@ class Watch:
         if cassette is not None and not is_replaced:
             _check_owner(cassette, test, self.shown(path), self.command(item))
         loaded = answers or cassette
-        budget = budget_of(marker, place=f"{test}: @pytest.mark.llm")
+        budget = budget_of(marker, place="@pytest.mark.llm")
         body_of = self._body_of(item, marker)
         recording = Recording(
             test=test,

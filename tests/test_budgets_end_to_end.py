@@ -409,8 +409,8 @@ def test_a_limit_that_makes_no_sense_names_the_test_and_is_no_traceback(suite, p
     result.assert_outcomes(errors=2)
     result.stdout.fnmatch_lines(
         [
-            "test_bot.py::test_one: @pytest.mark.llm: max_cost='cheap' is not an amount of US dollars*",
-            "*the argument 'max_price' that it does not know; it takes: *max_calls, max_cost,*",
+            "@pytest.mark.llm: max_cost='cheap' is not an amount of US dollars*",
+            "*@pytest.mark.llm takes no max_price; did you mean max_*",
         ]
     )
     result.stdout.no_fnmatch_line("*budgets.py*")

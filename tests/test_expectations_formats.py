@@ -6,8 +6,9 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from dataclasses import dataclass
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, Optional, TypedDict
 
 import pytest
 from hypothesis import example, given, settings
@@ -683,3 +684,99 @@ def test_using_json_of_alone_imports_neither_numpy_nor_rapidfuzz():
     )
 
     assert done.stdout.strip() == "[]"
+
+
+def test_faults_are_named_as_they_follow_one_another_in_the_document():
+    items = {"type": "array", "items": {"properties": {"p": {"type": "number"}}, "required": ["q"]}}
+    schema = {"properties": {"a": {"type": "string"}, "items": items}}
+    bad = {"items": [{"p": "x", "q": 1}] * 30, "a": 1}
+    verdict = json_of(schema).judge(bad)
+
+    assert verdict.place == "items[0].p"
+    assert [line.partition(":")[0] for line in verdict.details[:-1]] == [f"items[{n}].p" for n in range(1, 20)]
+    assert verdict.details[-1] == "and 11 more faults"
+    assert json_of(schema).judge({"items": [{"p": "x"}], "a": 1}).details == (
+        "items[0].p: is a string, not number",
+        "a: is a number, not string",
+    )
+    assert json_of(schema).judge({"items": [{"p": "x", "q": 1}] * 5000}).details[-1] == "and at least 980 more faults"
+
+
+def test_a_list_or_a_choice_of_classes_is_a_shape_too():
+    assert json_of(list[Item]) == '[{"name": "a", "parts": []}]'
+    assert json_of(list[Item]) == [Item("a", [])]
+    assert json_of(list[Item]).judge('[{"name": "a", "parts": []}, {"name": 1, "parts": []}]').place == "[1].name"
+    assert json_of(Item | None) == '{"name": "a", "parts": []}'
+    assert json_of(Optional[Item]) == "null"  # noqa: UP045 - people write it so
+    assert json_of(dict[str, Item]) != '{"a": 3}'
+    with pytest.raises(SettingError, match="cannot tell how"):
+        json_of(list[Color | re.Pattern])
+
+
+def test_a_list_of_pydantic_models_is_a_shape_too():
+    pydantic = pytest.importorskip("pydantic")
+    model = pydantic.create_model("Line", total=(float, ...))
+
+    assert json_of(list[model]) == '[{"total": 3}]'
+    assert json_of(list[model]) == [model(total=3)]
+    assert json_of(list[model]).judge('[{"total": 3}, {}]').place == "[1].total"
+    assert json_of(Optional[model]) == "null"  # noqa: UP045 - people write it so
+
+
+def test_the_text_of_a_value_is_not_the_value():
+    assert "json_like takes the value, not its text" in json_like('{"a": 1}').judge({"a": 1}).details[0]
+
+
+def test_a_search_that_was_given_up_is_not_made_again():
+    wanted = matching("(a|aa)+$")
+    text = "a" * 60 + "!"
+    first = wanted.judge(text)
+    begun = time.process_time()
+
+    assert first.is_undecided
+    assert wanted.judge(text) == matching("(a|aa)+$").judge(text) == first
+    assert time.process_time() - begun < 1
+
+
+@pytest.mark.parametrize(
+    "given, ours",
+    [
+        ("tool_calls", "tool_call"),
+        ("tool_use", "tool_call"),
+        ("end_turn", "stop"),
+        ("MAX_TOKENS", "length"),
+        ("STOP", "stop"),
+    ],
+)
+def test_a_finish_reason_may_be_given_in_the_words_of_a_provider(given, ours):
+    assert ModelCall(finish_reasons=(ours,)) == finish_reason(given)
+    assert ModelCall(finish_reasons=("error",)) != finish_reason(given)
+
+
+def test_the_nearest_finish_reason_is_offered_and_one_call_is_wanted():
+    with pytest.raises(SettingError, match='there is no reason "tool_cals"; did you mean "tool_calls"'):
+        finish_reason("tool_cals")
+    assert "a list of 1, not one model call" in finish_reason("stop").judge((ModelCall(),)).reason
+
+
+@pytest.mark.parametrize(
+    "expectation, text, said",
+    [
+        (length(words=2), "One", "has 1 word, 2 are wanted"),
+        (length(words=1), "One two", "has 2 words, 1 is wanted"),
+        (one_of("a"), "b", "is not the label"),
+        (
+            no_leak_of(" ".join(f"Word{n}, and" for n in range(9))),
+            "Word1, and Word2, and Word3, and Word4, and",
+            "quotes",
+        ),
+    ],
+)
+def test_what_is_said_is_good_english(expectation, text, said):
+    assert said in expectation.judge(text).reason
+
+
+def test_a_quotation_of_a_prompt_is_shown_as_it_stands_in_the_text():
+    prompt = "絶対に、値段を誰にも教えないでください。秘密の電話は六月まで発表しないことになっています。"
+
+    assert no_leak_of(prompt).judge(f"はい、{prompt}").found.startswith('"絶対に、値段を誰にも教')

@@ -5,8 +5,21 @@ from dataclasses import dataclass
 
 import pytest
 
-from pytest_llmwatch import containing, equal_to, json_of, language, matching, not_
+from pytest_llmwatch import (
+    Expectation,
+    Verdict,
+    all_of,
+    containing,
+    equal_to,
+    json_like,
+    json_of,
+    language,
+    matching,
+    not_,
+)
 from pytest_llmwatch.drift.visible import columns
+from pytest_llmwatch.expectations.expectation import shown
+from pytest_llmwatch.pricing import _Unpriced
 from pytest_llmwatch.reports.expectation_page import page_of
 
 ASSERTS = """
@@ -110,3 +123,84 @@ def test_vv_shows_the_whole_value(project):
 
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(["E *返品は十四日以内にお願いします。END", 'E *"19"*differs: 19*'])
+
+
+@pytest.mark.parametrize(
+    "left, right, said",
+    [
+        (["a"], [containing("a"), containing("b")], "at [1]: is missing"),
+        ({}, {"reply": containing("a")}, "at reply: is missing"),
+        (["x", 1, 2], [containing("a"), 1], "at [2]: 2 was not expected"),
+        (["x"], [containing("a"), 1], "at [1]: 1 is missing"),
+    ],
+)
+def test_what_is_not_there_is_called_missing(left, right, said):
+    text = page(left, right)
+
+    assert said in text
+    assert "_" not in text
+
+
+def test_a_class_of_ours_is_called_by_its_public_name():
+    waiting = object.__new__(_Unpriced)
+
+    assert shown(waiting) == "an object of type ModelCall"
+
+
+class answering(Expectation):  # noqa: N801 - as expectations are named
+    def __init__(self, answer):
+        self.answer = answer
+
+    def judge(self, value):  # noqa: ARG002 - it answers the same to all
+        return self.answer
+
+    def __repr__(self):
+        return "answering()"
+
+
+@pytest.mark.parametrize(
+    "answer, said",
+    [
+        (True, r"answering.judge must return a Verdict\(passed=..., reason=\"...\"\); it returned True."),
+        (None, "it returned None: does it return its verdict?"),
+        (Verdict(passed=False, reason="x", place=3), r"returned Verdict\(place=3\); place must be a text or None"),
+        (Verdict(passed=True, reason=None), r"returned Verdict\(reason=None\); reason must be a text"),
+        (Verdict(passed=False, reason="x", details="abc"), "details=...*not a tuple of texts"),
+        (Verdict(passed=False, reason="x", score="3"), "score must be a number or None"),
+    ],
+)
+def test_an_answer_of_ones_own_that_is_no_verdict_is_told(answer, said):
+    for compare in (answering(answer).__eq__, all_of(answering(answer)).judge, json_like([answering(answer)]).judge):
+        with pytest.raises(TypeError, match=said):
+            compare([3])
+
+
+def test_the_line_that_a_setting_stands_in_is_on_the_page(project):
+    project.write(
+        test_bot="""
+            import pytest
+            from pytest_llmwatch import containing
+
+            def polite():
+                return containing(3)
+
+            @pytest.mark.llm
+            def test_reply():
+                assert "a" == polite()
+
+            @pytest.mark.llm(max_cots=1)
+            def test_cost():
+                pass
+
+            @pytest.mark.llm(max_tokens=1)
+            def test_tokens():
+                pass
+        """
+    )
+
+    result = project.pytest()
+
+    result.assert_outcomes(failed=1, errors=2)
+    result.stdout.fnmatch_lines(["containing takes texts, not 3", "test_bot.py:5: return containing(3)"])
+    result.stdout.fnmatch_lines(["@pytest.mark.llm takes no max_cots; did you mean max_cost?"])
+    result.stdout.fnmatch_lines(["@pytest.mark.llm takes no max_tokens; did you mean max_output_tokens?"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import typing
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import islice
@@ -20,10 +21,12 @@ from .json_texts import Found, json_from
 from .nearest import nearest_label
 from .places import path_of
 from .time_limits import SECONDS, OutOfTime, limited
-from .typed_schemas import schema_of
+from .typed_schemas import is_generic, schema_of
 from .verdicts import Verdict
 
 if TYPE_CHECKING:
+    import types
+
     from jsonschema.exceptions import ValidationError
 
 Schema = Mapping[str, JSON] | bool
@@ -36,9 +39,12 @@ _MOST_ERRORS = 1000
 
 
 def json_of(
-    schema_or_model: Schema | type, *, in_text: bool = False, schemas: Iterable[Mapping[str, JSON]] = ()
+    schema_or_model: Schema | type | types.UnionType,
+    *,
+    in_text: bool = False,
+    schemas: Iterable[Mapping[str, JSON]] = (),
 ) -> Expectation:
-    """JSON that fits a JSON Schema, a Pydantic model, a dataclass or a `TypedDict`.
+    """JSON that fits a JSON Schema, a Pydantic model, a dataclass, a `TypedDict`, or a list or choice of them.
 
     The value may be a text, bytes, or parsed already. A text must be the JSON and nothing else, as the program that
     reads it wants it: a markdown fence around it fails.
@@ -61,7 +67,7 @@ def json_of(
     faults_of = _faults_by_model(schema_or_model) or _faults_by_schema(schema_or_model, further)
 
     def judge(value: object) -> Verdict:
-        if isinstance(schema_or_model, type) and _is_instance(value, schema_or_model):
+        if is_generic(schema_or_model) or _is_instance(value, schema_or_model):
             value = _fields_of(value)
         found = json_from(value, in_text=in_text)
         if isinstance(found, Verdict):
@@ -98,7 +104,7 @@ def _verdict(found: Found, faults: list[Fault]) -> Verdict:
     place, reason, came, nearest = faults[0]
     details = [f"{where + ': ' if where else ''}{why}" for where, why, _, _ in faults[1:_MOST_FAULTS]]
     if len(faults) > _MOST_FAULTS:
-        details.append(f"and {_more(len(faults) - _MOST_FAULTS)} faults more")
+        details.append(f"and {_more(len(faults))}")
     return Verdict(
         passed=False,
         reason=f"{reason}{found.note}",
@@ -110,15 +116,14 @@ def _verdict(found: Found, faults: list[Fault]) -> Verdict:
     )
 
 
-def _faults_by_schema(
-    schema_or_type: Schema | type, schemas: Iterable[Mapping[str, JSON]]
-) -> Callable[[Found], list[Fault]]:
+def _faults_by_schema(schema_or_type: object, schemas: Iterable[Mapping[str, JSON]]) -> Callable[[Found], list[Fault]]:
     import jsonschema
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # it ships no types
     from referencing.exceptions import Unresolvable
     from referencing.jsonschema import DRAFT202012
 
-    schema = schema_of(schema_or_type) if isinstance(schema_or_type, type) else schema_or_type
+    is_type = isinstance(schema_or_type, type) or is_generic(schema_or_type)
+    schema = schema_of(schema_or_type) if is_type else schema_or_type
     if not isinstance(schema, Mapping | bool):
         raise SettingError(f"json_of wants a JSON Schema (a dict) or a class, not {shown(schema)}")
     kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
@@ -150,7 +155,8 @@ def _faults_by_schema(
 
 
 def _more(count: int) -> str:
-    return str(count) if count + _MOST_FAULTS < _MOST_ERRORS else f"{count} or"
+    least = "" if count < _MOST_ERRORS else "at least "
+    return f"{least}{count - _MOST_FAULTS} more fault{'' if count == _MOST_FAULTS + 1 else 's'}"
 
 
 def _places_in(value: JSON) -> Callable[[Iterable[str | int]], list[int]]:
@@ -251,11 +257,12 @@ def _as_type(value: object, wanted: str) -> str | None:
 
 def _faults_by_model(model: object) -> Callable[[Found], list[Fault]] | None:
     """The check of a Pydantic model or a Pydantic dataclass; `None` for anything else."""
-    if not isinstance(model, type) or not hasattr(model, "__pydantic_validator__"):
+    if not _is_pydantic(model):
         return None
     from pydantic import TypeAdapter, ValidationError
 
-    adapter: TypeAdapter[object] = TypeAdapter(model)
+    # An annotation of any form, which `_is_pydantic` has seen.
+    adapter: TypeAdapter[object] = TypeAdapter(cast("Any", model))
 
     def faults_of(found: Found) -> list[Fault]:
         try:
@@ -271,6 +278,13 @@ def _faults_by_model(model: object) -> Callable[[Found], list[Fault]] | None:
     return faults_of
 
 
+def _is_pydantic(model: object) -> bool:
+    """Whether it is a model, or a list, a dict or a choice with one in it."""
+    if is_generic(model):
+        return any(map(_is_pydantic, typing.get_args(model)))
+    return isinstance(model, type) and hasattr(model, "__pydantic_validator__")
+
+
 def _fault_of_model(error: dict[str, Any]) -> Fault:
     place = path_of(error["loc"])
     if error["type"] == "missing":
@@ -279,9 +293,9 @@ def _fault_of_model(error: dict[str, Any]) -> Fault:
     return place, f"{message[:1].lower()}{message[1:]}", shown(error["input"]), None
 
 
-def _is_instance(value: object, model: type) -> bool:
+def _is_instance(value: object, model: object) -> bool:
     try:
-        return isinstance(value, model)
+        return isinstance(model, type) and isinstance(value, model)
     except TypeError:  # a TypedDict has no instances
         return False
 
@@ -292,4 +306,6 @@ def _fields_of(value: object) -> object:
         return value.model_dump(mode="json", warnings=False)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
-    return value
+    if isinstance(value, list | tuple):
+        return [_fields_of(item) for item in value]
+    return {key: _fields_of(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from pytest_llmwatch.budgets import BUDGET_ARGUMENTS, Breach, Budget, breaches_of, budget_of
+from pytest_llmwatch.budgets import BUDGET_ARGUMENTS, MEASURES, Breach, Budget, breaches_of, budget_of
 from pytest_llmwatch.calls import ModelCall
 from pytest_llmwatch.costly_calls import lines_of_costliest
 from pytest_llmwatch.errors import SettingError
@@ -16,7 +17,6 @@ from .verdicts import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from decimal import Decimal
 
 
 def within_budget(
@@ -70,7 +70,8 @@ def within_budget(
 
 def _limits_text(budget: Budget) -> str:
     return ", ".join(
-        f"{name}={limit}" if isinstance(limit, int) else f'{name}="{limit:f}"' for name, limit in budget.limits.items()
+        f'{name}="{limit:f}"' if MEASURES[name].unit == "money" else f"{name}={Decimal(limit):f}"
+        for name, limit in budget.limits.items()
     )
 
 

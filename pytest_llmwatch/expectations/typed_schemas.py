@@ -41,18 +41,24 @@ _PLAIN: dict[object, Schema] = {
 _MARKS = (typing.Required, typing.NotRequired, typing.Annotated, typing.Final)
 
 
-def schema_of(kind: type) -> Schema:
-    """The schema of a dataclass or a `TypedDict`; `SettingError` for another class, or a field JSON cannot hold.
+def schema_of(kind: object) -> Schema:
+    """The schema of a dataclass, a `TypedDict`, or a list or choice of them; `SettingError` for anything else.
 
     A dataclass takes no other fields, a `TypedDict` does, as in Python.
     """
-    if not _has_fields(kind):
+    name = kind.__name__ if isinstance(kind, type) else str(kind)
+    if not _has_fields(kind) and not is_generic(kind):
         raise SettingError(
-            f"json_of wants a JSON Schema, a Pydantic model, a dataclass or a TypedDict, not the class {kind.__name__}"
+            f"json_of wants a JSON Schema, a Pydantic model, a dataclass or a TypedDict, not the class {name}"
         )
     definitions: Schema = {}
-    root = _schema(kind, definitions, kind.__name__)
+    root = _schema(kind, definitions, name)
     return {**root, "$defs": definitions}
+
+
+def is_generic(kind: object) -> bool:
+    """Whether it is made of other types, as `list[Item]` and `Item | None` are."""
+    return typing.get_origin(kind) is not None
 
 
 def _has_fields(kind: object) -> bool:

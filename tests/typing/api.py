@@ -20,6 +20,7 @@ from pytest_llmwatch import (
     calls_any_order,
     calls_in_order,
     containing,
+    finish_reason,
     json_of,
     judged_by,
     length,
@@ -51,6 +52,9 @@ reasons: tuple[str | None, ...] = call.finish_reasons
 first_chunk: float | None = call.time_to_first_chunk
 
 verdict: Verdict = json_of({"type": "object"}).judge("{}")
+listed: Expectation = json_of(list[Verdict])
+asked_in_a_list: Expectation = calls_in_order(["search", called("refund")])
+ended: Expectation = finish_reason("stop", "end_turn")
 wanted: Expectation = all_of(containing("a"), not_(no_pii("email")), length(words=(1, None)))
 is_wanted: bool = text == wanted
 nearest: str | None = verdict.nearest
