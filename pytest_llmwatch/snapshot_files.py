@@ -15,7 +15,10 @@ r"""The snapshot file: the approved outputs of one test, as text that reads well
     --- second
     ...
 
-After the front matter and an empty line stands the text, each line two spaces in: nothing in it looks like ours.
+    # end
+
+A file without that last line was cut short. After the front matter and an empty line stands the text, each line two
+spaces in: nothing in it looks like ours.
 A text with what no editor shows or keeps (controls, a space before a line's end) has `escaped: true` in its front
 matter, and there `\u202e`, `\r`, `\n`, `\\` are written out.
 """
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 HEAD = re.compile(r"# llmwatch snapshots (\d+): (\S.*)")
 BEGINNING = "--- "
+END = "# end"
 PLAIN_NAME = re.compile(r"[^\W_](?:[\w ./()+@:,-]*[\w/()+@-])?")
 INDENT = "  "
 # What editors and commit hooks change, beside what nobody sees: spaces before a line's end, lines at the text's end.
@@ -97,7 +101,7 @@ def dump(file: SnapshotFile) -> str:
     """The file's text."""
     parts = [f"# llmwatch snapshots {FORMAT}: {_line(file.test)}\n"]
     parts += [_written(snapshot) for snapshot in file.snapshots]
-    return "\n".join(parts)
+    return "\n".join([*parts, f"{END}\n"])
 
 
 def _written(snapshot: Snapshot) -> str:
@@ -156,6 +160,7 @@ def parse(text: str, path: str) -> SnapshotFile:
         raise UnreadableSnapshot(path, problem.problem, line=problem.line) from problem
     lines = text.replace("\r\n", "\n").split("\n")
     test = _test_in(lines[0], path)
+    lines = _whole(lines, path)
     starts = [number for number, line in enumerate(lines) if line.startswith(BEGINNING)]
     between = next((n for n, line in enumerate(lines[1 : starts[0] if starts else None], 1) if line.strip()), None)
     if between is not None:
@@ -167,6 +172,20 @@ def parse(text: str, path: str) -> SnapshotFile:
             raise UnreadableSnapshot(path, f"a second snapshot has the name {snapshot.name!r}", line=start + 1)
         snapshots[snapshot.name] = snapshot
     return SnapshotFile(test=test, snapshots=tuple(snapshots.values()))
+
+
+def _whole(lines: list[str], path: str) -> list[str]:
+    """The lines before the last one, which says that nothing was cut off."""
+    last = next(number for number in range(len(lines) - 1, -1, -1) if lines[number].strip())
+    if lines[last].rstrip() != END:
+        is_longer = END in lines
+        problem = (
+            f"text stands behind the last line, `{END}`"
+            if is_longer
+            else f"cut short: its last line, `{END}`, is missing"
+        )
+        raise UnreadableSnapshot(path, problem, line=last + 1)
+    return lines[:last]
 
 
 def _test_in(line: str, path: str) -> str:
@@ -183,7 +202,10 @@ def _test_in(line: str, path: str) -> str:
 
 def _snapshot(lines: list[str], number: int, path: str) -> Snapshot:
     """One snapshot from its lines, the first of which has this number."""
-    end = next((place for place, line in enumerate(lines) if not line.strip()), len(lines))
+    end = next((place for place, line in enumerate(lines) if not line.strip()), None)
+    if end is None:
+        problem = "no empty line and no text stand after this front matter"
+        raise UnreadableSnapshot(path, problem, line=number + len(lines) - 1)
     front: dict[str, str] = {}
     for place, line in enumerate(lines[1:end], 1):
         name, colon, value = line.partition(": ")
@@ -195,10 +217,13 @@ def _snapshot(lines: list[str], number: int, path: str) -> Snapshot:
         problem = f"the kind {front.get('kind')!r} is none of {', '.join(KINDS)}"
         raise UnreadableSnapshot(path, problem, line=number)
     at = {name: number + place for place, name in enumerate(front, 1)}
+    text = _body(lines[end + 1 :], number + end + 1, path, is_escaped=front.get("escaped") == "true")
+    if not text and front["kind"] != "text":
+        raise UnreadableSnapshot(path, f"nothing stands where the {front['kind']} should be", line=number + end)
     return Snapshot(
         name=_text_in(lines[0].removeprefix(BEGINNING).strip(), number, path),
         kind=front["kind"],  # type: ignore[arg-type]  # looked up above
-        text=_body(lines[end + 1 :], number + end + 1, path, is_escaped=front.get("escaped") == "true"),
+        text=text,
         recording=front.get("recording"),
         model=_text_in(front["model"], at["model"], path) if "model" in front else None,
         tolerance=_tolerance_in(front["tolerance"], at["tolerance"], path) if "tolerance" in front else None,

@@ -23,6 +23,7 @@ HOSTILE = [
     "  indented\n\tby a tab",
     "--- 1\nkind: text\n\n  not ours",
     "# llmwatch snapshots 1: another",
+    "# end",
     "<<<<<<< HEAD\none\n=======\nother\n>>>>>>> branch",
     "back\\slash \\n \\u202e",
     "nul \x00 escape \x1b[31m bell \x07",
@@ -101,6 +102,8 @@ def test_a_reader_sees_the_text_as_text():
         "\n"
         "  Keep the receipt.\n"
         "  - cards: 5 days\n"
+        "\n"
+        "# end\n"
     )
 
 
@@ -117,6 +120,13 @@ GOOD = dump(file_of("one", "two"))
         (GOOD.replace("  one", "<<<<<<< HEAD\n  one\n=======\n  uno\n>>>>>>> b"), 6, "merge conflict"),
         (GOOD.replace("  one", "one"), 6, "'one' stands at the margin"),
         (GOOD.replace("kind: text\n\n", "kind: text\n", 1), 5, "is no line of a front matter"),
+        (GOOD.replace("kind: text\n\n  one\n\n", "kind: text\n", 1), 4, "no empty line and no text"),
+        (GOOD.replace("kind: text\n\n  two", "kind: calls\n\n", 1), 10, "nothing stands where the calls"),
+        (GOOD.removesuffix("# end\n"), 11, "cut short: its last line, `# end`, is missing"),
+        (GOOD[: GOOD.index("  two") + 4], 11, "cut short"),
+        (GOOD[: GOOD.rindex("kind") + 4], 9, "cut short"),
+        (GOOD[: GOOD.index("\n")], 1, "cut short"),
+        (GOOD + "--- 3\nkind: text\n\n  three\n", 17, "text stands behind the last line"),
         (GOOD.replace("kind: text", "kind: poem", 1), 3, "the kind 'poem'"),
         (GOOD.replace("--- 2", "--- 1"), 8, "a second snapshot has the name '1'"),
         (GOOD.replace("--- 1", '--- "1'), 3, "broken quotes"),
@@ -138,3 +148,9 @@ def test_new_snapshots_take_the_place_of_those_of_their_names():
     file = with_snapshots(file_of("one", "two"), file_of("uno").snapshots)
 
     assert [snapshot.text for snapshot in file.snapshots] == ["uno", "two"]
+
+
+def test_a_file_cut_anywhere_is_refused():
+    for length in range(len(GOOD) - 1):
+        with pytest.raises(UnreadableSnapshot):
+            parse(GOOD[:length], "x.snap")
