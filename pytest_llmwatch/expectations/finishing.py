@@ -94,7 +94,7 @@ def _call_of(value: object) -> ModelCall | str | None:
     if isinstance(value, ModelCall):
         return value
     # A recording lives in a layer above; what it shows is this.
-    if isinstance(value, list | tuple) and value and all(isinstance(one, ModelCall) for one in value):
+    if isinstance(value, list | tuple) and all(isinstance(one, ModelCall) for one in value):
         return f"is a list of {len(value)}, not one model call: give one, such as llm_cassette.last"
     if not isinstance(getattr(type(value), "calls", None), property):
         return None

@@ -206,7 +206,7 @@ def _judge_script(code: str, text: str, shares: dict[str, float]) -> Verdict:
         return _failed(code, f"its script is mostly {next(iter(shares))}", share)
     signs = _other_signs(code, text, shares)
     if signs is not None:
-        return _failed(code, signs, 0.0)
+        return _failed(code, signs, None)
     rival = _RIVALS.get(code)
     if rival is not None:
         own, others = (sum(map(text.count, _OWN_LETTERS[each])) for each in (code, rival))
