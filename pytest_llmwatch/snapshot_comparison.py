@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .drift.verdicts import Comparison, Path, Tolerance, compare_texts, compare_values
+from .snapshot_calls import compare_calls
 from .yaml_text import YamlProblem, load
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from .snapshot_files import Snapshot
 
 NOUNS = {"text": "a text", "value": "a structured value", "calls": "model calls", "judgement": "a judgement"}
-TOLERANT = {"calls": "output_text", "judgement": "reason"}
+TOLERANT = {"judgement": "reason"}
 
 
 def compare_snapshots(before: Snapshot, after: Snapshot, tolerance: Tolerance | None = None) -> Comparison:
@@ -50,6 +51,8 @@ def _incomparable(before: Snapshot, after: Snapshot) -> str | None:
 
 
 def _compare_structured(before: JSON, after: JSON, kind: str, tolerance: Tolerance) -> Comparison:
+    if kind == "calls":
+        return compare_calls(before, after, tolerance)
     name = TOLERANT.get(kind)
 
     def is_tolerant(path: Path) -> bool:

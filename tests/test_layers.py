@@ -45,6 +45,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "file_names": NOTHING,
         "snapshot_files": NOTHING,
         "snapshot_values": NOTHING,
+        "snapshot_calls": NOTHING,
         "snapshot_comparison": NOTHING,
         "snapshot_notes": NOTHING,
         "foreign_cassettes": NOTHING,

@@ -26,6 +26,7 @@ DEFAULT_SIMILARITY = 0.5
 # numbers and names come and go with the wording.
 PROMISES = frozenset({"money", "percentage", "date", "time", "duration", "limit"})
 IGNORED_TEXT = re.compile(r"^\s*~ ?")
+SHOWN_FACTS = 3
 SETTING = "llm_snapshot(ignore=...)"
 Path = tuple[str | int, ...]
 
@@ -114,8 +115,7 @@ def compare_values(
 ) -> Comparison:
     """The verdict on two structured values: exact, but for texts at the places where `is_tolerant` says so."""
     tolerance = tolerance or Tolerance()
-    for field in _fields(tolerance.ignore):
-        before, after = without(before, field), without(after, field)
+    before, after = value_without(before, tolerance.ignore), value_without(after, tolerance.ignore)
     changes = list(_changes(before, after, ()))
     if not changes:
         return Comparison(verdict="same", reason="is the same value")
@@ -124,6 +124,13 @@ def compare_values(
         reason = f"has another structure: {_said(shape)}"
         return Comparison(verdict="broken", reason=reason, changed_values=tuple(changes))
     return _compare_leaves(changes, tolerance, is_tolerant)
+
+
+def value_without(value: JSON, ignore: Iterable[str]) -> JSON:
+    """The value without the places that a tolerance leaves out."""
+    for field in _fields(ignore):
+        value = without(value, field)
+    return value
 
 
 def text_without(text: str, ignore: Iterable[str]) -> str:
@@ -167,7 +174,9 @@ def _compare_json_texts(before: JSON, after: str, tolerance: Tolerance) -> Compa
 
 def _compare_prose(before: str, after: str, tolerance: Tolerance) -> Comparison:
     similarity = likeness(before, after)
-    changed, lost = _changed_and_lost(before, after) if tolerance.facts else ((), ())
+    found = _changed_facts(before, after) if tolerance.facts else ()
+    changed = tuple(fact for fact in found if fact.is_certain)
+    lost = tuple(fact for fact in found if not fact.is_certain and fact.after is None and fact.kind in PROMISES)
     verdict: DriftVerdict = "drifted"
     if changed:
         verdict, reason = "broken", f"states {_counted(changed)} otherwise: {changed[0]}"
@@ -177,7 +186,7 @@ def _compare_prose(before: str, after: str, tolerance: Tolerance) -> Comparison:
         reason = f"leaves out {_counted(lost)}: {lost[0].before}"
     else:
         verdict, reason = "within tolerance", f"is {similarity:.2f} alike"
-        reason += " and keeps to the facts" * tolerance.facts
+        reason += _moved(found) or " and keeps to the facts" * tolerance.facts
     return Comparison(verdict=verdict, reason=reason, similarity=similarity, changed_facts=(*changed, *lost))
 
 
@@ -198,13 +207,23 @@ def likeness(before: str, after: str) -> float:
     return round(float(lexical_similarity(before, after) * share**0.5), 2)
 
 
-def _changed_and_lost(before: str, after: str) -> tuple[tuple[ChangedFact, ...], tuple[ChangedFact, ...]]:
-    """What the second text contradicts of the first, and what it leaves out of what the first promised."""
+def _changed_facts(before: str, after: str) -> tuple[ChangedFact, ...]:
     from pytest_llmwatch.expectations.facts import changed_facts
 
-    found = changed_facts(before, after)
-    lost = (fact for fact in found if not fact.is_certain and fact.after is None and fact.kind in PROMISES)
-    return tuple(fact for fact in found if fact.is_certain), tuple(lost)
+    return tuple(changed_facts(before, after))
+
+
+def _moved(facts: tuple[ChangedFact, ...]) -> str:
+    """What a text that passes leaves out or adds."""
+    lost = [fact.before for fact in facts if fact.after is None and fact.before is not None]
+    added = [fact.after for fact in facts if fact.before is None and fact.after is not None]
+    named = (("leaves out", lost), ("adds", added))
+    return "".join(f"; {verb} {_some(values)}" for verb, values in named if values)
+
+
+def _some(values: list[str]) -> str:
+    left = len(values) - SHOWN_FACTS
+    return ", ".join(values[:SHOWN_FACTS]) + (f" and {left} more" if left > 0 else "")
 
 
 def _compare_leaves(

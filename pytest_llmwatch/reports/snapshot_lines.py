@@ -35,14 +35,17 @@ def snapshot_lines(entries: Iterable[Entry]) -> list[str]:
     written = sum(fact["is_written"] for _test, fact in facts)
     lines = [f"snapshots: {', '.join(named)}" + (f"; {written} approved" if written else "")]
     moved = sorted(
-        (1.0 if fact["similarity"] is None else fact["similarity"], test, fact["name"])
+        (1.0 if fact["similarity"] is None else fact["similarity"], test, fact["name"], _moved(fact["reason"]))
         for test, fact in facts
         if fact["verdict"] == "within tolerance"
     )
-    lines += [
-        f"within tolerance: {visible(test)}{_name(name)} ({score:.2f} alike)" for score, test, name in moved[:SHOWN]
-    ]
+    lines += [f"within tolerance: {visible(test)}{_name(name)} ({how})" for _, test, name, how in moved[:SHOWN]]
     return lines if len(moved) <= SHOWN else [*lines, f"within tolerance: {len(moved) - SHOWN} more"]
+
+
+def _moved(reason: str) -> str:
+    """How far an output moved: its likeness, and the facts that it leaves out or adds."""
+    return visible(reason.removeprefix("is ").replace(" and keeps to the facts", ""))
 
 
 def _name(name: str) -> str:
