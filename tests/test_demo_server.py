@@ -346,3 +346,12 @@ def post(demo, body):
     answer = response.status, response.headers, response.read()
     connection.close()
     return answer
+
+
+def test_the_module_says_how_it_is_called():
+    called = [sys.executable, "-m", "pytest_llmwatch.demo"]
+
+    assert "PORT" in subprocess.run([*called, "--help"], capture_output=True, text=True, check=True).stdout
+    wrong = subprocess.run([*called, "x"], capture_output=True, text=True, check=False)
+    assert "invalid int value: 'x'" in wrong.stderr
+    assert "Traceback" not in wrong.stderr
