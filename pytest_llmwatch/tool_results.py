@@ -49,11 +49,18 @@ _ERROR = re.compile(
     | (?:HTTP (?:/[\d.]+)? (?:\s(?:status|error|code))? | status (?:\scode)? ) \s* [:：]? \s* [45]\d\d \b
     | [45]\d\d \s (?:not\sfound|bad\srequest|unauthorized|forbidden|internal|bad\sgateway|service|gateway|too\smany)
     | (?:エラー|例外|タイムアウト|失敗) (?: \s*[:：] | が | しました | です | 。? $)
-    | [^。\n]{0,60}? (?:に失敗しました|に失敗した|エラーが発生しました|例外が発生しました|タイムアウトしました
+    | [^。\n]{0,60}? (?:に失敗しました|に失敗した(?![おご]?[一-龥ァ-ヴ])
+      | エラーが発生しました|例外が発生しました|タイムアウトしました
       | (?:取得|実行|接続|処理|検索|更新|削除|登録|送信|保存|アクセス)(?:が|は)?できませんでした)
     )
     """,
     re.VERBOSE | re.IGNORECASE,
+)
+# `Error: none` says that there is no error, if what follows does not.
+_WITHOUT_ERROR = re.compile(
+    r"[\[<(*\s]*(?:error|fatal|exception|failure|エラー|例外|失敗)[\])*>]*\s*[:：]\s*"
+    r"(?:none|null|nil|no|false|nothing|ok|0|n/a|なし|無し|ありません)[\s.。]*(?:\n|$)",
+    re.IGNORECASE,
 )
 _EMPTY = re.compile(
     r"""
@@ -286,7 +293,8 @@ def _failure_in_text(text: str) -> str | None:
 
 
 def _is_error(text: str) -> bool:
-    return _ERROR.match(text) is not None
+    without = _WITHOUT_ERROR.match(text)
+    return _ERROR.match(text, without.end() if without else 0) is not None
 
 
 def _failure_in_object(value: dict[str, JSON]) -> str | None:

@@ -52,7 +52,7 @@ def certain(reference, text):
         ("opposite", "値上げします。", "値下げします。", "「値上げします」 → 「値下げします」"),
         ("negation", "対応していない。", "対応している。", "「対応していない」 → 「対応している」"),
         ("modality", "You must pay.", "You may pay.", "must -> may"),
-        ("modality", "参加しなければならない。", "参加してもよい。", "「しなければならない」 → 「してもよい」"),
+        ("modality", "参加しなければならない。", "参加してもよい。", "「参加しなければならない」 → 「参加してもよい」"),
         ("opposite", "Prices rise in winter.", "Prices fall in winter.", "rise -> fall"),
         ("modality", "They are forced to keep it.", "They are allowed to keep it.", "forced -> allowed"),
         ("opposite", "Sales climbed in winter.", "Sales plunged in winter.", "climbed -> plunged"),
@@ -218,6 +218,34 @@ def test_a_fact_that_is_left_out_is_told_but_contradicts_nothing():
 
     assert not fact.is_certain
     assert (fact.before, fact.after) == ("14 days", None)
+
+
+@pytest.mark.parametrize(
+    "reference, text, shown",
+    [
+        (
+            "保証を付けます。送料は500円です。",
+            "保証を付けることができません。",
+            "「付けます」 → 「付けることができません」",
+        ),
+        (
+            "到着後14日以内に返品できます。ただし開封後は不可です。",
+            "到着後に返品できます。",
+            "「ただし開封後は不可です」 → (nothing)",
+        ),
+        ("Return it any day.", "Return it any day. There is no deadline.", "(nothing) -> There is no deadline"),
+    ],
+)
+def test_a_negation_is_shown_with_its_clause_or_in_whole_words(reference, text, shown):
+    assert [str(fact) for fact in certain(reference, text)] == [shown]
+
+
+def test_a_number_is_told_once_with_its_unit():
+    reference = f"Return it within 14 days of delivery for the price minus a 10% restocking fee. {POLICY}"
+
+    told = certain(reference, reference.replace(" within 14 days of delivery", "").replace("10%", "20%"))
+
+    assert [(fact.kind, str(fact)) for fact in told] == [("percentage", "10% -> 20%")]
 
 
 def test_the_lines_of_both_texts_are_told():

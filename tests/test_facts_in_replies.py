@@ -166,7 +166,27 @@ CONTRADICTED = [
         "100 -> 90",
     ),
 ]
+STANCES = [
+    (
+        "Shipping is free.",
+        "Thanks for asking! We ship worldwide. Please note that shipping costs extra, depending on your country.",
+        "free -> costs extra",
+    ),
+    (
+        "送料は無料です。",
+        "お問い合わせありがとうございます。全国に配送しております。送料は別途かかりますので、ご注意ください。お届けは三日ほどです。",
+        "「無料」 → 「別途かかりますので」",
+    ),
+]
 KEPT = [
+    (
+        "Shipping is free.",
+        "Thanks for asking! We ship worldwide, with tracking. There is no charge for shipping. Gift paper costs extra.",
+    ),
+    (
+        "送料は無料です。",
+        "お問い合わせありがとうございます。全国に配送しております。送料はかかりませんので、ご安心ください。お届けは三日ほどです。",
+    ),
     (
         "Used phones can be returned within 14 days.",
         (
@@ -282,7 +302,7 @@ KEPT = [
 ]
 
 
-@pytest.mark.parametrize("reference, reply, shown", CONTRADICTED)
+@pytest.mark.parametrize("reference, reply, shown", CONTRADICTED + STANCES)
 def test_a_reply_that_contradicts_its_reference_is_seen_and_nothing_else_in_it(reference, reply, shown):
     certain = [str(fact) for fact in changed_facts(reference, reply) if fact.is_certain]
 

@@ -252,6 +252,7 @@ def test_a_fact_that_is_left_out_fails_only_where_all_are_wanted():
 
     assert text == same_facts_as("Return it within 14 days, at any shop.")
     verdict = same_facts_as("Return it within 14 days, at any shop.", complete=True).judge(text)
+    assert verdict.reason == "leaves out a fact"
     assert verdict.details == ("duration  14 days -> (nothing)  (line 1 of the reference)",)
 
 

@@ -198,7 +198,18 @@ def _reason(judged: _Judged, limit: float, name: str) -> str:
 
 
 def _changed(facts: tuple[ChangedFact, ...]) -> str:
-    return "states another fact" if len(facts) == 1 else f"states {len(facts)} other facts"
+    out = sum(not fact.is_certain and fact.after is None for fact in facts)
+    more = sum(not fact.is_certain and fact.before is None for fact in facts)
+    said = (
+        _counted(len(facts) - out - more, "states another fact", "states {} other facts"),
+        _counted(out, "leaves out a fact", "leaves out {} facts"),
+        _counted(more, "adds a fact", "adds {} facts"),
+    )
+    return " and ".join(each for each in said if each)
+
+
+def _counted(count: int, one: str, several: str) -> str:
+    return "" if not count else one if count == 1 else several.format(count)
 
 
 def _place(facts: tuple[ChangedFact, ...]) -> str | None:

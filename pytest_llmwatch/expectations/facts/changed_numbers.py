@@ -24,8 +24,18 @@ def changed_numbers(pair: Pair) -> Iterator[ChangedFact]:
     gone, come = _without_counterpart(left, right), _without_counterpart(right, left)
     for before, after in paired(gone, come):
         # Of two texts that tell freely, one speaks of an hour and the other of a year: neither says otherwise.
-        is_certain = before is not None and after is not None and (before.kind == after.kind or not pair.is_free)
+        is_certain = before is not None and after is not None and (_is_one_sort(before, after) or not pair.is_free)
         yield pair.changed(kind_of(before, after), before, after, is_certain=is_certain)
+
+
+def _is_one_sort(one: Mention, other: Mention) -> bool:
+    """Whether one can stand for the other: money, a time of day, a date; not money for a duration."""
+    is_money = _are_money(one), _are_money(other)
+    return one.kind == other.kind and (all(is_money) or not (any(is_money) and _is_measured(one, other)))
+
+
+def _is_measured(*mentions: Mention) -> bool:
+    return all(mention.dimension is not None for mention in mentions)
 
 
 def plain_values(mention: Mention) -> set[object]:

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from .changed_stances import compared_stances, touches, without
-from .excerpts import exchanged, with_word_before
+from .excerpts import crosses_sentences, denied_clause, exchanged, with_word_before
 from .mentions import Excerpt
 from .opposites import contradicting, japanese_opposites, opposition
 from .polarity import negations, prefixed
@@ -35,6 +35,8 @@ def changed_polarity(pair: Pair) -> Iterator[ChangedFact]:
     """What is denied on one side only, and words exchanged for one that contradicts them."""
     for part in pair.comparable:
         yield from _in_part(part)
+    if pair.is_free:
+        yield from (pair.changed("opposite", *sides) for sides in compared_stances(pair)[1])
 
 
 def _in_part(pair: Pair) -> Iterator[ChangedFact]:
@@ -87,14 +89,15 @@ def _denied(pair: Pair, left: list[Mention], right: list[Mention]) -> ChangedFac
     spare = Counter(mention.text.lower() for mention in fewer)
     spare.subtract(mention.text.lower() for mention in many)
     cue = next(mention for mention in many if spare[mention.text.lower()] < 0)
-    text, all_words = (pair.after, pair.words[1]) if is_come else (pair.before, pair.words[0])
+    all_words = pair.words[is_come]
     for span in pair.spans:
         words = all_words[slice(*span[2:])] if is_come else all_words[slice(*span[:2])]
         is_here = words and words[0].start() < cue.start + len(cue.text) and cue.start < words[-1].end()
         if is_here and span[1] - span[0] + span[3] - span[2] <= _MOST_EXCHANGED:
-            return pair.changed("negation", *exchanged(pair, span))
-    shown = with_word_before(text, cue.start, cue.start + len(cue.text))
-    return pair.changed("negation", None if is_come else shown, shown if is_come else None)
+            sides = exchanged(pair, span)
+            if not crosses_sentences(*sides):
+                return pair.changed("negation", *sides)
+    return pair.changed("negation", *denied_clause(pair, cue, is_come=is_come))
 
 
 def _opposites(pair: Pair) -> Iterator[ChangedFact]:

@@ -23,7 +23,10 @@ def compared_stances(pair: Pair) -> tuple[list[_Two], list[tuple[Excerpt, Excerp
     right = stances(pair.after) if left else []
     agreed, differing = [], []
     for stance in left:
-        others = [other for other in right if stance.is_of(other)]
+        # Of long texts, both have to say of what they speak.
+        others = [
+            each for each in right if stance.is_of(each) and (not pair.is_free or (stance.subject and each.subject))
+        ]
         sames = [other for other in others if other.is_first == stance.is_first]
         if sames:
             agreed.append((stance, sames[0]))

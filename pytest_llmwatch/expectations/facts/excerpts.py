@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch.drift.words import segments
 
+from .clauses import content_of, parts_of
 from .mentions import Excerpt
 from .polarity import is_japanese
 
 if TYPE_CHECKING:
     from pytest_llmwatch.drift.words import Span
 
+    from .mentions import Mention
     from .pairs import Pair
 
+_MARKS = re.compile(r"[。!?！？\n]")
+_LONGEST = 60
+_LEAST_SHARED = 0.5
+_ENDING = re.compile("(?![はがをにでともへやの])[ぁ-ん]")
 _KANJI = re.compile("[一-龥々]")
 
 
@@ -28,6 +34,11 @@ def exchanged(pair: Pair, span: Span) -> tuple[Excerpt | None, Excerpt | None]:
         _excerpt(pair.before, pair.words[0][a - left : b + right], more),
         _excerpt(pair.after, pair.words[1][c - left : d + right], more),
     )
+
+
+def _is_ending(part: str) -> bool:
+    """Whether it is in hiragana and no particle: 「けます」 is the end of a word that begins with a kanji."""
+    return _ENDING.match(part) is not None
 
 
 def _speaks(words: list[re.Match[str]]) -> bool:
@@ -49,6 +60,33 @@ def _excerpt(text: str, words: list[re.Match[str]], more: int) -> Excerpt | None
     return with_word_before(text, speaking[0].start(), speaking[-1].end(), more) if speaking else None
 
 
+def denied_clause(pair: Pair, cue: Mention, *, is_come: bool) -> tuple[Excerpt | None, Excerpt | None]:
+    """The clause of a negation that only one side has, and the clause of the other side that speaks of the same."""
+    text, other = (pair.after, pair.before) if is_come else (pair.before, pair.after)
+    start, clause = next(part for part in reversed(list(parts_of(text))) if part[0] <= cue.start)
+    content = content_of(clause)
+    partner = max(parts_of(other), key=lambda part: _shared(content, content_of(part[1])))
+    is_same = _shared(content, content_of(partner[1])) >= _LEAST_SHARED
+    shown = _clause(start, clause) or with_word_before(text, cue.start, cue.start + len(cue.text))
+    beside = _clause(*partner) if is_same else None
+    return (beside, shown) if is_come else (shown, beside)
+
+
+def crosses_sentences(*excerpts: Excerpt | None) -> bool:
+    """Whether one of them runs from one sentence into the next."""
+    return any(each is not None and _MARKS.search(each.text) for each in excerpts)
+
+
+def _shared(content: frozenset[str], other: frozenset[str]) -> float:
+    return len(content & other) / max(1, min(len(content), len(other)))
+
+
+def _clause(start: int, clause: str) -> Excerpt | None:
+    """The clause without its mark; nothing where it is too long to show."""
+    text = clause.strip(" 　\n。、.,;!?！？")
+    return Excerpt(text=text, start=start + clause.index(text)) if 0 < len(text) <= _LONGEST else None
+
+
 def with_word_before(text: str, start: int, end: int, more: int = 1) -> Excerpt:
     """The part of the text, with whole words at its ends."""
     offset = max(0, start - 60)
@@ -63,7 +101,7 @@ def with_word_before(text: str, start: int, end: int, more: int = 1) -> Excerpt:
     first, last = inside[0], inside[-1]
     if more and not is_japanese(text[start:end]) and first >= 2 and parts[first - 1][1].isspace():
         first -= 2
-    elif more and is_japanese(text[start:end]) and first >= 1 and parts[first - 1][1].isalnum():
-        first -= 1
+    elif first >= 1 and is_japanese(text[start:end]) and (more or _is_ending(parts[first][1])):
+        first -= parts[first - 1][1].isalnum()
     shown = "".join(part for _, part in parts[first : last + 1])
     return Excerpt(text=shown.strip(), start=parts[first][0] + len(shown) - len(shown.lstrip()))

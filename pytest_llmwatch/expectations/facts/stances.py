@@ -110,11 +110,12 @@ def _stance(text: str, clause: tuple[int, int], phrase: _Phrase, denials: list[M
 
 
 def _denies(cue: Mention, phrase: _Phrase) -> bool:
-    """Whether a denial is of this phrase: before it in English, after it in Japanese."""
+    """Whether a denial is of this phrase: before it in English, or `no` right after it; after it in Japanese."""
     last = cue.start + len(cue.text)
     if phrase.topic[0] == "ja":
         return last > phrase.end and cue.start <= phrase.end + _JAPANESE_REACH
-    return last <= phrase.start and phrase.start - last <= _ENGLISH_REACH
+    is_no = cue.text.lower() == "no" and cue.start == phrase.end + 1
+    return is_no or 0 <= phrase.start - last <= _ENGLISH_REACH
 
 
 def _phrases(text: str, language: str) -> Iterator[_Phrase]:
