@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .watch import Watch
 
 WATCH = pytest.StashKey["Watch"]()
+ITEM = pytest.StashKey[pytest.Item]()
 MODE = pytest.StashKey[Mode]()
 GUARDED = pytest.StashKey["settings.Guarded"]()
 PROGRESS = pytest.StashKey["Progress | None"]()
@@ -112,6 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
         _tell_expectations(config)
     except SettingError as error:
         raise pytest.UsageError(str(error)) from error
+    config.pluginmanager.register(Fixtures(config), "llmwatch-fixtures")
     if "LLMWATCH_COLLECT_TO" in os.environ:
         from .collected import take_note
 
@@ -156,6 +158,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_collect_directory(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Pass by the folders with a file for each test."""
+    from .own_folders import own_folder
+
+    return own_folder(path, parent)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Note, before anything is deselected, which fixtures tests of ours use: those have cassettes of their own."""
     if any(SNAPSHOT in getattr(item, "fixturenames", ()) for item in items):
@@ -171,29 +181,35 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     config.stash[COVERED_FIXTURES] = covered
 
 
-@pytest.fixture
-def llm_cassette(request: pytest.FixtureRequest) -> Recording:
-    """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_results`, `.wrap` ..."""
-    watch = _watch_of(request.config)
-    scope = watch.item_scope
-    if scope is None or scope.recording.test != request.node.nodeid:
-        scope = watch.begin(request.node)  # asked for by name at run time, or by a doctest
-    return scope.recording
+class Fixtures:
+    """What tests ask for; they know the run, because pytest takes as long for an argument `request` as they do."""
 
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
 
-@pytest.fixture
-def llm_snapshot(request: pytest.FixtureRequest, llm_cassette: Recording) -> LLMSnapshot:  # noqa: ARG001 - it begins one
-    """The approved output of this test: `assert reply == llm_snapshot`; `--snapshot-update` approves what it is now."""
-    from .snapshot_fixture import snapshot_of
+    @pytest.fixture
+    def llm_cassette(self) -> Recording:
+        """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_results` ..."""
+        watch, item = _watch_of(self._config), self._config.stash[ITEM]
+        scope = watch.item_scope
+        if scope is None or scope.recording.test != item.nodeid:
+            scope = watch.begin(item)  # asked for by name at run time, or by a doctest
+        return scope.recording
 
-    watch = _watch_of(request.config)
-    assert watch.item_scope is not None  # noqa: S101 - `llm_cassette` has begun it
-    return snapshot_of(request.node, watch, watch.item_scope)
+    @pytest.fixture
+    def llm_snapshot(self, llm_cassette: Recording) -> LLMSnapshot:  # noqa: ARG002 - it begins one
+        """The approved output of this test: `assert reply == llm_snapshot`; `--snapshot-update` approves this one."""
+        from .snapshot_fixture import snapshot_of
+
+        watch = _watch_of(self._config)
+        assert watch.item_scope is not None  # noqa: S101 - `llm_cassette` has begun it
+        return snapshot_of(self._config.stash[ITEM], watch, watch.item_scope)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Put the test's recording in force before its first fixture is set up."""
+    item.config.stash[ITEM] = item
     item.stash[OUTCOMES] = {}
     if _is_covered(item):
         _watch_of(item.config).begin(item)

@@ -65,17 +65,17 @@ class SnapshotRun:
     tests_at: dict[str, tuple[str, bool]] = field(default_factory=dict)
     modules: set[Path] = field(default_factory=set)
     is_over: bool = False
-    _waiting: dict[Path, frozenset[str]] = field(default_factory=dict)
+    _waiting: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def is_half_done(self, path: Path) -> bool:
         """Whether an earlier run was killed while it wrote this file; one look into each folder is enough."""
-        folder = path.parent
+        folder = os.path.dirname(path)  # noqa: PTH120 - asked for every test
         if folder not in self._waiting:
-            names = (each.name for each in os.scandir(folder)) if folder.is_dir() else ()
+            names = (each.name for each in os.scandir(folder)) if path.parent.is_dir() else ()
             self._waiting[folder] = frozenset(name for name in names if name.endswith(NEXT))
         return bool(self._waiting[folder]) and next_path(path).name in self._waiting[folder]
 
-    def unused_at(self, path: str) -> list[str]:
+    def unused_at(self, path: str) -> Sequence[str]:
         """The names at a path that nobody will compare with any more, as far as this process can know."""
         notes = self.notes.get(path)
         if notes is not None:
@@ -195,10 +195,7 @@ def _paths_in(folder: Path) -> Iterator[str]:
 
 
 def _collection(path: str, names: Sequence[str]) -> SnapshotCollection:
-    collection = SnapshotCollection(location=path)
-    for name in names:
-        collection.add(Item(name=name))
-    return collection
+    return SnapshotCollection(path, {name: Item(name=name) for name in names})
 
 
 class LLMSnapshot(SnapshotAssertion):
@@ -208,19 +205,22 @@ class LLMSnapshot(SnapshotAssertion):
     ignore=["items[*].id"])`.
     """
 
-    def __init__(self, *, notes: SnapshotNotes, run: SnapshotRun, **settings: Any) -> None:
+    def __init__(self, *, notes: SnapshotNotes, extension: LLMSnapshotExtension, **settings: Any) -> None:
         self.notes = notes
-        self.run = run
         self.tolerance = notes.tolerance
-        self.latest: Note | None = None
-        self._ours = LLMSnapshotExtension(run)
-        self._quiet: list[bool] = []
+        self._ours = extension
+        self._latest: int | None = None
         super().__init__(extension_class=LLMSnapshotExtension, **settings)
 
     @property
     def extension(self) -> LLMSnapshotExtension:
         """Ours, with what it knows of the run."""
         return self._ours
+
+    @property
+    def latest(self) -> Note | None:
+        """The comparison that was made last, as long as the test runs."""
+        return None if self._latest is None or not self.notes.notes else self.notes.notes[self._latest]
 
     @property
     def executions(self) -> dict[int, AssertionResult]:
@@ -258,7 +258,7 @@ class LLMSnapshot(SnapshotAssertion):
         one = copy.copy(self)
         one._custom_index = name if name is not None else self._custom_index  # noqa: SLF001 - it is ours
         one.tolerance = changed_tolerance(self.tolerance, similarity=similarity, facts=facts, ignore=ignore)
-        one.latest = None
+        one._latest = None  # noqa: SLF001
         return one
 
     def with_defaults(self, **settings: Any) -> LLMSnapshot:
@@ -275,11 +275,11 @@ class LLMSnapshot(SnapshotAssertion):
 
     def __eq__(self, other: object) -> bool:
         __tracebackhide__ = True
-        return True if self._quiet else self._judge(other, is_wanted=True)
+        return self.notes.is_quiet or self._judge(other, is_wanted=True)
 
     def __ne__(self, other: object) -> bool:
         __tracebackhide__ = True
-        return False if self._quiet else self._judge(other, is_wanted=False)
+        return not self.notes.is_quiet and self._judge(other, is_wanted=False)
 
     __hash__ = None  # type: ignore[assignment]  # what it equals has many hashes
     __array_ufunc__ = None  # numpy asks for this: else an array left of `==` compares its items one by one
@@ -287,17 +287,13 @@ class LLMSnapshot(SnapshotAssertion):
     def __repr__(self) -> str:
         return "llm_snapshot" if self._custom_index is None else f"llm_snapshot(name={self._custom_index!r})"
 
-    def quiet(self) -> Callable[[], None]:
-        """Let comparisons pass unjudged while pytest explains an assert by comparing again; call it to end that."""
-        self._quiet.append(True)
-        return self._quiet.clear
-
     def _judge(self, data: object, *, is_wanted: bool) -> bool:
         __tracebackhide__ = True
         notes = self.notes
-        self.latest = None
+        self._latest = None
         name = self._custom_index or notes.next_name()
-        note = self.latest = notes.judge(data, name, self.tolerance, is_wanted=is_wanted)
+        note = notes.judge(data, name, self.tolerance, is_wanted=is_wanted)
+        self._latest = len(notes.notes) - 1
         results = self._execution_results
         results[len(results)] = AssertionResult(
             snapshot_location=str(notes.path),

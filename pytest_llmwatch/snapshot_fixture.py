@@ -14,22 +14,22 @@ from .drift.verdicts import Tolerance
 from .drift.visible import visible
 from .errors import SettingError, SnapshotMisuse, UnreadableCassette, UnreadableSnapshot
 from .file_names import snapshot_path
-from .recording_key import recording_key
 from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
 from .typed_names import typed_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Sequence
     from pathlib import Path
 
+    from .exchange import Exchange
     from .recording import Recording
-    from .snapshot import LLMSnapshot, SnapshotRun
+    from .snapshot import LLMSnapshot, LLMSnapshotExtension, SnapshotRun
     from .snapshot_notes import Note, Update
     from .watch import Scope, Watch
 
 FIXTURE = "llm_snapshot"
-RUN = pytest.StashKey["SnapshotRun"]()
+RUN = pytest.StashKey[tuple["SnapshotRun", "LLMSnapshotExtension"]]()
 COLLECTED = pytest.StashKey[list[pytest.Item]]()
 WITHOUT_SYRUPY = """\
 llm_snapshot needs the plugin syrupy, which this run goes without (-p no:syrupy, or PYTEST_DISABLE_PLUGIN_AUTOLOAD).
@@ -67,15 +67,9 @@ def snapshot_of(item: pytest.Item, watch: Watch, scope: Scope) -> LLMSnapshot:
         raise SnapshotMisuse(WITHOUT_SYRUPY)
     from syrupy.location import PyTestLocation
 
-    from .snapshot import LLMSnapshot, SnapshotRun
+    from .snapshot import LLMSnapshot
 
-    config = item.config
-    if RUN not in config.stash:
-        _hide_from_others(config)
-        has_passed = functools.partial(_has_passed, session)
-        run = config.stash[RUN] = SnapshotRun(has_passed=has_passed, tolerance=_tolerance_of(item, marker={}))
-        config.pluginmanager.register(SnapshotPlugin(config, run), "llmwatch-snapshots")
-    run = config.stash[RUN]
+    run, extension = item.config.stash.get(RUN, None) or _begin_run(item, session)
     notes = scope.snapshots = _notes_of(item, watch, scope, run)
     former = run.notes.get(str(notes.path))
     if former is not None and former.file.test == notes.file.test:
@@ -83,11 +77,23 @@ def snapshot_of(item: pytest.Item, watch: Watch, scope: Scope) -> LLMSnapshot:
     run.notes[str(notes.path)] = notes
     return LLMSnapshot(
         notes=notes,
-        run=run,
+        extension=extension,
         session=session,
         test_location=PyTestLocation(item),
         update_snapshots=notes.update == "all",
     )
+
+
+def _begin_run(item: pytest.Item, session: Any) -> tuple[SnapshotRun, LLMSnapshotExtension]:  # noqa: ANN401 - syrupy's
+    from .snapshot import LLMSnapshotExtension, SnapshotRun
+
+    config = item.config
+    _hide_from_others(config)
+    has_passed = functools.partial(_has_passed, session)
+    run = SnapshotRun(has_passed=has_passed, tolerance=_tolerance_of(item, marker={}))
+    config.pluginmanager.register(SnapshotPlugin(config, run), "llmwatch-snapshots")
+    began = config.stash[RUN] = (run, LLMSnapshotExtension(run))
+    return began
 
 
 def _has_passed(session: Any, test: str) -> bool:  # noqa: ANN401 - syrupy's session
@@ -100,7 +106,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
     recording = scope.recording
     path = path_of(item)
     if run.is_half_done(path):
-        pairs.repair(path, lambda: recording_key(recording.loaded))
+        pairs.repair(path, lambda: _key_of(recording.loaded))
     shown_as = functools.partial(watch.shown, path)
     return SnapshotNotes(
         path=path,
@@ -110,10 +116,16 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
         update=_update_of(item.config, recording.mode),
         is_soft=recording.mode == "check",
         tolerance=run.tolerance if item.get_closest_marker("llm") is None else _tolerance_of(item),
-        key_now=lambda: recording_key(recording.kept),
+        key_now=lambda: _key_of(recording.kept),
         models_now=functools.partial(_models_of, recording),
         mask=functools.partial(watch.masked, item=item),
     )
+
+
+def _key_of(exchanges: Sequence[Exchange]) -> str | None:
+    from .recording_key import recording_key
+
+    return recording_key(exchanges)
 
 
 def _models_of(recording: Recording) -> str | None:
@@ -215,11 +227,12 @@ class SnapshotPlugin:
             return (yield)
         in_full = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2
         page = _page_of(op, left, right, ours, in_full=in_full)
-        loud = ours[0].quiet()
+        notes = ours[0].notes
+        notes.is_quiet = True
         try:
             pages = yield
         finally:
-            loud()
+            notes.is_quiet = False
         return pages if page is None else [page]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -227,7 +240,8 @@ class SnapshotPlugin:
         """Give the run's tests to the search for what is unused, before syrupy begins it."""
         run, config = self.run, self.config
         items = config.stash.get(COLLECTED, [])
-        run.tests_at = {str(path_of(item)): (item.nodeid, _asks(item)) for item in items}
+        known = {notes.file.test for notes in run.notes.values()}
+        run.tests_at = {str(path_of(item)): (item.nodeid, _asks(item)) for item in items if item.nodeid not in known}
         is_whole = not any("::" in argument for argument in config.args) and not getattr(config.option, "lf", False)
         run.modules = {item.path for item in items} if is_whole else set()
         run.is_over = True

@@ -57,6 +57,10 @@ class Note:
         return self.is_update and (self.comparison is None or self.comparison.verdict != "same")
 
 
+def _nothing() -> str:
+    return ""
+
+
 @dataclass(slots=True, kw_only=True)
 class SnapshotNotes:
     """The comparisons of one run of one test.
@@ -72,6 +76,7 @@ class SnapshotNotes:
         is_superseded: Whether the test was run once more after this.
         mask: How secrets are taken out of a text, as they are out of cassettes.
         told: How many of the comparisons reports have shown.
+        is_quiet: Whether comparisons pass unjudged, because pytest compares again to explain an assert.
     """
 
     path: Path
@@ -87,11 +92,12 @@ class SnapshotNotes:
     is_superseded: bool = False
     mask: Callable[[str], str] = lambda text: text
     told: int = 0
+    is_quiet: bool = False
     notes: list[Note] = field(default_factory=list)
     _by_name: dict[str, Snapshot] = field(default_factory=dict)
     _pending: dict[str, Snapshot] = field(default_factory=dict)
     _texts: dict[str, str] = field(default_factory=dict)
-    _left_over: list[str] | None = None
+    _left_over: tuple[str, ...] | None = None
     _unnamed: int = 0
 
     def __post_init__(self) -> None:
@@ -122,8 +128,12 @@ class SnapshotNotes:
             is_wanted: `False` for `!=`, which passes where they differ, and approves nothing.
 
         Raises:
-            SnapshotMisuse: no file can hold the value, or two values have the name.
+            SnapshotMisuse: no file can hold the value, two values have the name, or the test is over.
         """
+        if self._left_over is not None:
+            raise SnapshotMisuse(
+                f"This llm_snapshot belongs to {self.file.test}, which is over: ask for the fixture anew"
+            )
         seen = held(value)
         before = self._by_name.get(name) if is_wanted else self._pending.get(name) or self._by_name.get(name)
         is_known = before is not None and before.text == seen.text
@@ -170,12 +180,12 @@ class SnapshotNotes:
         return list(dict.fromkeys(note.after.name for note in self.notes))
 
     @property
-    def unused(self) -> list[str]:
+    def unused(self) -> tuple[str, ...]:
         """The names in the file that were not."""
         if self._left_over is not None:
             return self._left_over
         used = set(self.used)
-        return [one.name for one in self.file.snapshots if one.name not in used]
+        return tuple(one.name for one in self.file.snapshots if one.name not in used)
 
     def candidate(self) -> SnapshotFile:
         """The approved file with all outputs of this run in their places."""
@@ -184,6 +194,8 @@ class SnapshotNotes:
     def to_write(self) -> SnapshotFile | None:
         """What the file becomes where the test has passed; `None` where it stays as it is."""
         updated = [self._finished(note.after) for note in self.notes if note.is_update]
+        if not updated:
+            return None
         file = with_snapshots(self.file, updated)
         return None if file == self.file else file
 
@@ -194,6 +206,8 @@ class SnapshotNotes:
         """Let go of everything but what is unused: a suite has thousands of these, and nobody reads them again."""
         self._left_over = self.unused
         self.file = SnapshotFile(test=self.file.test)
+        self.key_now = self.models_now = self.shown_as = self.command_for = _nothing  # they hold the test
+        self.mask = str
         for held_ in (self.notes, self._by_name, self._pending, self._texts):
             held_.clear()
 

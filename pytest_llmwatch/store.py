@@ -30,7 +30,7 @@ def read_text(path: Path) -> str | None:
             facts = os.fstat(file.fileno())
             if not stat.S_ISREG(facts.st_mode):
                 raise UnreadableCassette(str(path), "this is not a regular file", remedy="move away")
-            content = file.read(SIZE_LIMIT + 1) if facts.st_size <= SIZE_LIMIT else b""
+            content = file.read() if facts.st_size <= SIZE_LIMIT else b""
     except FileNotFoundError:
         return None
     except OSError as error:

@@ -105,6 +105,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "plugin": frozenset({"pytest", "_pytest", "pluggy"}),
         "watch": frozenset({"pytest"}),
         "cassette_paths": frozenset({"pytest"}),
+        "own_folders": frozenset({"pytest"}),
         "renamed": NOTHING,
         "fixture_scope": frozenset({"pytest"}),
         "snapshot_writes": NOTHING,
