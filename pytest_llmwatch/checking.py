@@ -110,8 +110,8 @@ def settled(watch: Watch, scope: Scope) -> Entry:
 
 
 def _is_unanswered(scope: Scope) -> bool:
-    """Whether nothing is known of a test's answers: a limit kept its calls back, or the provider did not answer."""
-    if scope.recording.is_stopped:
+    """Whether nothing is known of a test's answers: none was asked for, a limit kept them back, or none came."""
+    if scope.recording.is_stopped or (scope.outcome == "error" and not scope.recording.made):
         return True
     has_failed = scope.has_failed or scope.outcome == "error"
     return has_failed and any(map(ended_badly, scope.recording.exchanges[-1:]))

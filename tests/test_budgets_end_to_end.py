@@ -225,17 +225,27 @@ def test_the_markers_limit_counts_calls_under_way(suite, provider):
 
 
 def test_what_was_refused_for_want_of_money_is_not_checked_and_has_not_drifted(suite, provider):
-    suite.write(test_bot=MANY.replace("range(40)", "range(3)"))
-    suite.pytest("--llm-record").assert_outcomes(passed=3)
+    wide = """
+    @pytest.fixture(scope="module")
+    def farewell():
+        ask("bye?")
+
+    @pytest.mark.llm
+    def test_with_fixture(farewell):
+        ask("still there?")
+    """
+    suite.write(test_bot=MANY.replace("range(40)", "range(3)") + wide)
+    suite.pytest("--llm-record").assert_outcomes(passed=4)
 
     result = suite.pytest("--llm-check", "--llm-max-cost=0.0005", "-v")
 
-    result.assert_outcomes(passed=1, failed=2)
+    result.assert_outcomes(passed=1, failed=2, errors=1)
     result.stdout.fnmatch_lines(
         [
             "*test_asks[[]1[]] FAILED (not checked: no money left)*",
             "Not checked, no money left: this call would exceed the limit (test_bot.py::test_asks[[]1[]]).",
             "tests: 1 checked, 2 not checked (no money left)",
+            "fixtures: 1 not checked (no money left)",
             "checked against the recordings: 1 same",
         ]
     )
