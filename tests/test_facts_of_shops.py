@@ -54,6 +54,7 @@ CHANGED = [
     ("日曜日も営業しております。", "日曜日は休業です。"),
 ]
 SAME_TOO = [
+    ("送料は無料ですが、手数料がかかります。", "手数料がかかりますが、送料は無料です。"),
     ("Standard delivery is free.", "You pay nothing for standard delivery."),
     ("Pets are not allowed.", "Pets are forbidden."),
     ("We are closed on Mondays.", "The shop is shut on Mondays."),
@@ -90,6 +91,7 @@ SAME_TOO = [
     ("代金引換はご利用いただけません。", "代金引換には対応していません。"),
 ]
 CHANGED_TOO = [
+    ("送料は無料ですが、手数料がかかります。", "送料がかかりますが、手数料は無料です。"),
     ("Returns are free of charge.", "A fee applies to returns."),
     ("The cafe is open at weekends.", "The cafe is closed at weekends."),
     ("Breakfast is included.", "Breakfast is not included."),

@@ -26,6 +26,7 @@ _WORD = re.compile(r"[A-Za-z]+|\d+", re.ASCII)
 _LEADING = re.compile(r"\s*(?:if|unless|when|whether|should|in case|while|until|once|because)\b", re.IGNORECASE)
 _CONDITION = re.compile(r"場合|とき|時[はに]|なら|れば|たら|際[はに]|かどうか|うちに?")
 _QUESTION = re.compile(r"[?？]\s*$|か。?\s*$")
+_TURN = re.compile(r"(?:です|ます|ません|した|ない|る)(?:が|けど|けれども|し)、")
 _AMOUNT = re.compile(r"[^.!?。]{0,8}?[1-9]")
 _JAPANESE_REACH = 2
 _ENGLISH_REACH = 34
@@ -78,7 +79,7 @@ def stances(text: str) -> list[Stance]:
     if not phrases:
         return []
     denials = negations(text)
-    starts = [start for start, _ in parts_of(text)]
+    starts = sorted([start for start, _ in parts_of(text)] + [match.end() for match in _TURN.finditer(text)])
     found: list[Stance] = []
     for phrase in phrases:
         at = bisect_right(starts, phrase.start)
