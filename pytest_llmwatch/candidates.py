@@ -41,6 +41,7 @@ class Facts:
         was: The hashes of the baseline when the candidate was made: cassette, snapshot.
         now: The hashes of the candidate's own files.
         models: What the run put in place of the models that the test asked for.
+        fixtures: The wider fixtures that the test used and that drifted, by their ids.
     """
 
     test: str
@@ -51,6 +52,7 @@ class Facts:
     was: tuple[str | None, str | None]
     now: tuple[str | None, str | None]
     models: dict[str, str] = field(default_factory=dict)
+    fixtures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,9 +242,10 @@ def _facts_in(said: dict[str, Any]) -> Facts:
     was, now = (_pair(said.pop(name)) for name in ("was", "now"))
     texts = [said[name] for name in ("test", "cassette", "snapshot", "verdict")]
     texts += [text for each in said.get("models", {}).items() for text in each]
+    texts += (fixtures := tuple(said.pop("fixtures", ())))
     if not all(isinstance(text, str) for text in texts) or not isinstance(said["has_failed"], bool):
         raise TypeError("a text and a yes or no are wanted")
-    return Facts(**said, was=was, now=now)
+    return Facts(**said, was=was, now=now, fixtures=fixtures)
 
 
 def _pair(value: list[str | None]) -> tuple[str | None, str | None]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import shutil
 from typing import TYPE_CHECKING
 
 from . import candidates, store
 from .attempts import ended_badly
 from .cassette import parse
 from .reports.drift_lines import FAILING
-from .typed_names import typed_path
+from .typed_names import typed_id, typed_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,6 +43,7 @@ def judge_phase(watch: Watch, item: pytest.Item, report: pytest.TestReport) -> N
         is_over = report.when == "teardown" or not _may_go_on(item)
         drift = _drift_of(scope, is_over=is_over)
         if drift is not None and drift.is_failure:
+            scope.drifted_fixtures = _drifted_fixtures(watch, item)
             scope.has_drifted = True
             report.outcome = "failed"
             report.__dict__.pop("wasxfail", None)  # a failure that was expected is not this one
@@ -59,6 +61,19 @@ def _may_go_on(item: pytest.Item) -> bool:
     )
 
 
+def _drifted_fixtures(watch: Watch, item: pytest.Item) -> tuple[str, ...]:
+    """The wider fixtures of a test whose answers so far are others than those of their recordings."""
+    info = getattr(item, "_fixtureinfo", None)
+    definitions = [one for each in info.name2fixturedefs.values() for one in each] if info else []
+    scopes = [scope for one in definitions if (scope := watch.fixture_scopes.get(id(one))) is not None]
+    drifts = [(scope, _drift_of(scope, is_over=False)) for scope in scopes]
+    return tuple(scope.recording.test for scope, drift in drifts if drift is not None and not _is_same(drift))
+
+
+def _is_same(drift: Drift) -> bool:
+    return drift.is_nothing_new or drift.found is None or not drift.found.effects
+
+
 def _tell(scope: Scope, report: pytest.TestReport) -> None:
     drift = None if _is_unanswered(scope) else _drift_of(scope, is_over=True)
     if drift is not None and drift.found is not None and drift.verdict != "same":
@@ -72,13 +87,17 @@ def _page(watch: Watch, item: pytest.Item, scope: Scope, drift: Drift) -> str:
     is_kept = scope.recording.made > 0 or drift.notes != ()
     compared = [(note.after.name, note.comparison) for note in drift.notes if note.comparison is not None]
     typed = typed_path(watch.config, path)
+    width = shutil.get_terminal_size().columns
     return check_page(
         scope.recording.test,
         drift.verdict,
         drift.found,
         compared=compared,
+        fixtures=scope.drifted_fixtures,
         candidate=typed if is_kept else None,
+        accepted=typed_id(watch.config, scope.recording.test),
         command=watch.command(item),
+        width=width,
     )
 
 
@@ -98,15 +117,25 @@ def settled(watch: Watch, scope: Scope) -> Entry:
     if scope.is_fixture:
         _share(watch, scope)
     scope.written = scope.recording.made
+    is_interrupted = scope.outcome == "interrupted"
     is_part = scope.is_fixture and not scope.is_over and scope.outcome != "error"
-    if is_part or scope.outcome in ("skipped", "interrupted") or _is_unanswered(scope):
+    if is_part or scope.outcome == "skipped" or _is_unanswered(scope) or (is_interrupted and _is_less(watch, scope)):
         return watch.entry_of(scope, "leave", scope.path)
-    drift = _drift_of(scope, is_over=True)
+    scope.has_failed = scope.has_failed or is_interrupted  # it may be only a part
+    drift = _drift_of(scope, is_over=not is_interrupted)
     kept = _kept(watch, scope, drift)
     shown = None if kept is None else watch.shown(kept)
     if drift is not None:
-        scope.drift = drift.facts("check", candidate=shown, has_failed=scope.has_failed)
+        scope.drift = drift.facts("check", candidate=shown, has_failed=scope.has_failed, is_interrupted=is_interrupted)
     return watch.entry_of(scope, "leave", scope.path)
+
+
+def _is_less(watch: Watch, scope: Scope) -> bool:
+    """Whether what an interrupted test had got is nothing new, or less than the candidate that is there."""
+    path = candidates.candidate_path(watch.config.rootpath, scope.path)
+    drift = _drift_of(scope, is_over=False)
+    is_told = scope.has_drifted or not candidates.facts_path(path).exists()
+    return drift is None or drift.is_nothing_new or drift.verdict == "same" or not is_told
 
 
 def _is_unanswered(scope: Scope) -> bool:
@@ -152,6 +181,7 @@ def _facts(watch: Watch, scope: Scope, drift: Drift) -> candidates.Facts:
         was=candidates.hashes_of((scope.path, snapshot)),
         now=(None, None),
         models=watch.models_swapped(scope.recording.test),
+        fixtures=scope.drifted_fixtures,
     )
 
 

@@ -57,16 +57,23 @@ class Drift:
         """Whether a check fails for it."""
         return self.verdict not in (*PASSING, "new")
 
-    def facts(self, source: Source, *, candidate: str | None = None, has_failed: bool = False) -> DriftFacts:
+    def facts(
+        self, source: Source, *, candidate: str | None = None, has_failed: bool = False, is_interrupted: bool = False
+    ) -> DriftFacts:
         """As it travels on a report."""
         found = None if self.found is None else self.found.to_json()
-        return {
+        facts: DriftFacts = {
             "source": source,
             "verdict": self.verdict,
             "candidate": candidate,
             "has_failed": has_failed,
             "found": found,
         }
+        if self.verdict == "new" and self.found is not None and self.notes:
+            facts["is_unapproved"] = True
+        if is_interrupted:
+            facts["is_interrupted"] = True
+        return facts
 
 
 def drift_of(scope: Scope, *, is_over: bool = True) -> Drift | None:

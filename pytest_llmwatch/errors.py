@@ -82,7 +82,7 @@ class UnreadableCassette(LLMWatchError):
 
         # The file may be hostile, and what it says of itself is printed.
         problem = visible_lines(problem).replace("\n", r"\n")
-        advice = visible_lines(advice or _advice(remedy, path, command))
+        advice = visible_lines(advice or _advice(remedy, path, command, problem))
         place = visible_lines(f"{path}, line {line}" if line else path)
         # The reason goes first: pytest's short summary shows the beginning of the first line.
         super().__init__(f"{problem[:1].upper()}{problem[1:]}\n  {place}\n{advice}")
@@ -109,11 +109,10 @@ class UnreadableSnapshot(LLMWatchError):
 
         problem = visible_lines(problem).replace("\n", r"\n")
         place = visible_lines(f"{path}, line {line}" if line else path)
-        quoted = shlex.quote(path)
         advice = (
             "A newer pytest-llmwatch wrote it. To read it: pip install --upgrade pytest-llmwatch"
             if remedy == "upgrade"
-            else f"The file was left as it is. Restore it (git checkout -- {quoted}), mend that line, or delete it "
+            else f"The file was left as it is. {_restoring(path, problem)}, mend that line, or delete it "
             "and approve the output again (--snapshot-update)."
         )
         super().__init__(f"{problem[:1].upper()}{problem[1:]}\n  {place}\n{visible_lines(advice)}")
@@ -127,13 +126,21 @@ class SnapshotMisuse(LLMWatchError):
     """`llm_snapshot` was given a value that no file can hold, a name twice, or a setting that makes no sense."""
 
 
-def _advice(remedy: Remedy, path: str, command: str | None) -> str:
+def _restoring(path: str, problem: str) -> str:
+    """How git restores the file: of one that is not merged it wants to know which side."""
+    quoted = shlex.quote(path)
+    if "merge conflict" in problem:
+        return f"Take one side (git checkout --ours {quoted}, or --theirs)"
+    return f"Restore it (git checkout -- {quoted})"
+
+
+def _advice(remedy: Remedy, path: str, command: str | None, problem: str) -> str:
     if remedy == "upgrade":
         return "A newer pytest-llmwatch wrote it. To read it: pip install --upgrade pytest-llmwatch"
     record = f"record the test again ({command})" if command else "record the test again"
     if remedy == "move away":
         return f"It was left as it is. Move it away and {record}."
-    return f"The file was left as it is. Restore it (git checkout -- {shlex.quote(path)}), or delete it and {record}."
+    return f"The file was left as it is. {_restoring(path, problem)}, or delete it and {record}."
 
 
 class UnwritableCassette(LLMWatchError):

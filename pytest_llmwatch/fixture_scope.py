@@ -94,6 +94,8 @@ def open_fixture(
 
     turn, behind = take_turn("set-up")
     scope = behind or opened(turn, watch.mode)
+    if watch.mode == "check":
+        watch.fixture_scopes[id(fixturedef)] = scope  # to name it where its answers make a test drift
     return FixtureRecording(watch=watch, scope=scope, turn=turn, take_turn=take_turn)
 
 

@@ -282,9 +282,11 @@ def _refuse_both(value: str | None, record: str, check: str) -> None:
 
 def _refuse_update(config: pytest.Config) -> None:
     """What syrupy's flag would approve, a check only keeps."""
-    if config.getoption("update_snapshots", default=False):
+    flags = {"update_snapshots": "--snapshot-update", "update_new_snapshots_only": "--snapshot-update-new-only"}
+    given = next((flag for name, flag in flags.items() if config.getoption(name, default=False)), None)
+    if given is not None:
         raise SettingError(
-            f"--snapshot-update approves new outputs, {CHECK_FLAG} changes nothing: give one of the two\n"
+            f"{given} approves new outputs, {CHECK_FLAG} changes nothing: give one of the two\n"
             "To take over what a check has found: pytest-llmwatch accept"
         )
 

@@ -69,6 +69,7 @@ class Scope:
         drift: How what was recorded differs from it, for the report.
         has_failed: Whether a test failed for a reason of its own, under `--llm-check`.
         has_drifted: Whether it was made to fail for drift.
+        drifted_fixtures: The wider fixtures of the test that had drifted then.
     """
 
     recording: Recording
@@ -90,6 +91,7 @@ class Scope:
     budget: Budget = NO_LIMITS
     judged: int = 0
     is_over_budget: bool = False
+    drifted_fixtures: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -104,6 +106,7 @@ class Watch:
     item_scope: Scope | None = None
     touched: list[Scope] = field(default_factory=list)
     fixture_entries: list[Entry] = field(default_factory=list)
+    fixture_scopes: dict[int, Scope] = field(default_factory=dict)
     finished: set[Path] = field(default_factory=set)
     answers: dict[Path, str] = field(default_factory=dict)
     environment: SeenSecrets = field(default_factory=SeenSecrets)
@@ -455,6 +458,8 @@ class Watch:
         )
         if scope.snapshots is not None:
             entry["snapshots"] = scope.snapshots.facts()
+        if recording.mode == "new" and scope.outcome == "passed" and not scope.is_fixture:
+            entry["left_over"] = len(recording.unserved)
         if recording.is_stopped:
             entry["is_stopped"] = True
         recorded = recorded_spend(self.config, recording)

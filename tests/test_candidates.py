@@ -32,7 +32,7 @@ def snapshots(output):
 def root(tmp_path, monkeypatch):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests/test_bot.py").touch()
+    (tmp_path / "tests/test_bot.py").write_text("def test_refund(): ...\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -2,12 +2,16 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 from asking_bot import BOT
 from provider import status, stream
+
+from pytest_llmwatch.commands.approval import still_waiting
+from pytest_llmwatch.commands.waiting import waiting_in
 
 ANSWERS = {
     "same": "The shop is open.",
@@ -108,7 +112,7 @@ def test_a_check_fails_on_drift_and_keeps_candidates_whether_in_one_process_or_i
                 "The live answers are not those of the recording: broken (test_bot.py::test_broken).",
                 "*the answer says *30 days* instead of *14 days*",
                 "Kept in .llmwatch/candidates/cassettes/test_bot/test_broken.yaml; what was approved is as it was.",
-                "*pytest-llmwatch accept .llmwatch/candidates/cassettes/test_bot/test_broken.yaml",
+                "*pytest-llmwatch accept test_bot.py::test_broken",
             ]
         )
         assert COUNTED in section(result)
@@ -190,6 +194,52 @@ def test_a_wider_fixture_that_drifted_fails_the_run_though_no_test_is_to_blame(r
     result.stdout.fnmatch_lines(["1 fixture drifted, for which no test fails: the exit code is 1"])
 
 
+def test_what_an_interrupted_check_had_got_is_kept_and_a_fixture_is_named_as_the_cause(project, provider):
+    project.write(
+        test_bot=BOT
+        + """
+    import pytest
+
+    @pytest.fixture(scope="module")
+    def facts():
+        return ask("facts")
+
+    def test_facts(facts, llm_snapshot):
+        assert facts == llm_snapshot
+
+    def test_last(llm_snapshot):
+        assert ask("last") == llm_snapshot
+"""
+    )
+    provider.answer_with(lambda _: "You can return it within 14 days.")
+    assert project.pytest("--llm-record").ret == 0
+    provider.answer_with(lambda _: "You can return it within 30 days.")
+
+    result = project.pytest("--llm-check", env={"COLUMNS": "80"})
+    fixture = "cassettes/test_bot/fixture-facts.yaml::facts"
+    result.stdout.fnmatch_lines(["*it comes from the fixture `facts`, whose answers drifted:*"])
+    result.stdout.no_fnmatch_line("*the code that makes this*")
+    waiting = waiting_in(project.path)
+    assert {one.test: one.candidate.facts.fixtures for one in waiting} == {
+        fixture: (),
+        "test_bot.py::test_facts": (fixture,),
+        "test_bot.py::test_last": (),
+    }
+    assert [still_waiting(one) for one in waiting if one.test.endswith("test_facts")] == [[fixture]]
+
+    shutil.rmtree(project.path / ".llmwatch")
+    stop = "def pytest_runtest_logreport(report):\n    if report.when == 'call': raise KeyboardInterrupt\n"
+    project.write(conftest=stop)
+    result = project.pytest("--llm-check", "-k", "last")
+    result.stdout.fnmatch_lines(["*broken: test_bot.py::test_last, and the test was interrupted*"])
+    assert [one.has_failed for one in waiting_in(project.path)] == [True]
+
+    project.write(conftest="")
+    shutil.rmtree(project.path / "__snapshots__")
+    result = project.pytest("--llm-check", "-k", "last")
+    result.stdout.fnmatch_lines(["*its approved output is missing*"])
+
+
 def test_a_test_that_asks_no_model_any_more_is_named(recorded):
     recorded.write(test_bot="import pytest\n\n@pytest.mark.llm\ndef test_broken():\n    pass\n")
 
@@ -212,7 +262,7 @@ def test_commands_are_those_for_the_folder_where_pytest_was_started(recorded):
 
     checked, replayed = output("--llm-check", "-k", "test_broken"), output("-k", "test_new")
 
-    assert "pytest-llmwatch accept ../.llmwatch/candidates/cassettes/test_bot/test_broken.yaml" in checked
+    assert "pytest-llmwatch accept ../test_bot.py::test_broken" in checked
     assert ": pytest ../test_bot.py::test_new --llm-record" in replayed
 
 

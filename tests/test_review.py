@@ -77,7 +77,8 @@ class Waits:
 @pytest.fixture
 def waits(tmp_path, monkeypatch):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_bot.py").touch()
+    names = ("a", "b", "c", "d", "e", "new", "old", "pending", "one", "param")
+    (tmp_path / "test_bot.py").write_text("\n".join(f"def test_{name}(): ..." for name in names))
     monkeypatch.chdir(tmp_path)
     return Waits(tmp_path)
 
@@ -125,10 +126,45 @@ def test_where_there_is_no_terminal_all_is_shown_with_the_commands_to_type(three
     assert code == 1
     assert three.waiting() == ["test_a", "test_b", "test_c"]
     assert out.index("[1/3] broken: test_bot.py::test_c") < out.index("2 answers changed ") < out.index("[2/3]")
-    assert "  pytest-llmwatch accept .llmwatch/candidates/cassettes/test_bot/test_c.yaml\n" in out
-    assert "  pytest-llmwatch reject .llmwatch/candidates/cassettes/test_bot/test_c.yaml\n" in out
+    assert "  pytest-llmwatch accept test_bot.py::test_c\n  pytest-llmwatch reject test_bot.py::test_c\n" in out
+    assert out.endswith("3 waiting. To take all of them: pytest-llmwatch accept --all\n")
     assert "    - 14日以内に返品できます。\n    + 返品は14日以内なら可能です。\n" in out
     assert "recorded 2026-11-01 at 1a2b3c4d5e6f" in out
+
+
+def test_only_what_all_does_not_refuse_is_offered(three):
+    three.add("test_gone", "yes", "no")
+    three.add("test_d", "yes", "no", has_failed=True)
+    assert "5 waiting. To take 3 of them, the others being refused: " in reviewed(io.StringIO())[1]
+    for test in ("test_a", "test_b", "test_c"):
+        assert main(["reject", f"test_bot.py::{test}"]) == 0
+    assert "2 waiting. --all would take none of them over" in reviewed(io.StringIO())[1]
+
+
+def test_a_test_that_is_not_in_its_file_any_more_is_not_taken_over(waits, capsys):
+    waits.add("test_gone", "yes", "no")
+
+    assert main(["accept", "--all"]) == 1
+    assert waits.answer("test_gone") == "yes"
+    said = capsys.readouterr().err
+    assert "its test is gone: test_bot.py does not define test_gone" in said
+    assert "pytest-llmwatch reject test_bot.py::test_gone" in said
+    assert main(["accept", "--all", "--force"]) == 0
+    assert waits.answer("test_gone") == "no"
+
+
+@pytest.mark.parametrize("typed", [r"test_param[\u9001\u6599]", r"test_param[\\u9001\\u6599]", "test_param[送料]"])
+def test_an_id_with_escapes_is_printed_as_it_is_and_known_in_every_form(waits, capsys, typed):
+    waits.add(r"test_param[\u9001\u6599]", "yes", "no")
+
+    assert r"drifted: test_bot.py::test_param[\u9001\u6599]" in reviewed(io.StringIO())[1]
+    assert main(["accept", f"test_bot.py::{typed}"]) == 0
+    assert r"accepted test_bot.py::test_param[\u9001\u6599]: " in capsys.readouterr().out
+
+
+def test_the_nearest_name_is_suggested(three, capsys):
+    assert main(["accept", "test_bot.py::test_aa"]) == 2
+    assert "Did you mean test_bot.py::test_a?" in capsys.readouterr().err
 
 
 def test_each_is_accepted_rejected_or_skipped(three):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from pytest_llmwatch.drift.visible import visible
+from pytest_llmwatch.drift.visible import visible_id
 from pytest_llmwatch.errors import LLMWatchError
 
 from . import approval
@@ -59,6 +60,7 @@ def _decided(
         warn(str(error))
         return 2
     refused = 0
+    done = []
     for one, fit in found:
         try:
             said = decide(one, fit, root)
@@ -66,9 +68,19 @@ def _decided(
             refused += 1
             warn(f"{one.test}: not {word}: {_reason(error)}")
         else:
-            out.write(f"{word} {visible(one.test)}: {visible(said)}\n")
+            done.append(one)
+            out.write(f"{word} {visible_id(one.test)}: {visible_id(said)}\n")
+    if word == "accepted":
+        out.writelines(f"{line}\n" for line in dict.fromkeys(line for one in done for line in fixture_lines(one)))
     out.write(_sum(len(found) - refused, refused, word) if found else "Nothing waits for a decision.\n")
     return int(bool(refused))
+
+
+def fixture_lines(one: Waiting) -> Iterator[str]:
+    """What to decide yet: the test replays the old answers of its fixture until that is accepted too."""
+    for test in approval.still_waiting(one):
+        command = f"pytest-llmwatch accept {shlex.quote(test)}"
+        yield visible_id(f"{test}, whose answers this came from, still waits; to take it over too: {command}")
 
 
 def _found(waiting: Sequence[Waiting], names: Sequence[str], root: Path, *, every: bool) -> list[tuple[Waiting, Fit]]:

@@ -13,13 +13,13 @@ from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette, Unreadable
 from pytest_llmwatch.pairs import write_pair
 from pytest_llmwatch.snapshot_files import parse as parse_snapshots
 
+from .waiting import Waiting, name_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmwatch.candidates import Candidate
     from pytest_llmwatch.cassette import Cassette
-
-    from .waiting import Waiting
 
 
 class Refused(LLMWatchError):
@@ -35,10 +35,27 @@ def accept(one: Waiting, root: Path, *, force: bool) -> str:
     """
     if one.problem is not None:
         raise Refused(_damaged(one.problem, one.path))
-    if one.is_orphan(root) and not force:
-        gone = f"its test is gone: there is no {one.test.partition('::')[0]}"
-        raise Refused(f"{gone}\nTo get rid of it: pytest-llmwatch reject {shlex.quote(_shown(one.path))}")
+    gone = None if force else one.gone(root)
+    if gone is not None:
+        reject = f"pytest-llmwatch reject {shlex.quote(name_of(one))}"
+        raise Refused(f"its test is gone: {gone}\nTo get rid of it: {reject}; to take it all the same: --force")
     return _accept_pending(one, force=force) if one.candidate is None else _accept_candidate(one.candidate, force=force)
+
+
+def is_ready(one: Waiting, root: Path) -> bool:
+    """Whether it goes over with `--all`: it is whole, its test is there and has passed, the baseline is the old one."""
+    candidate = one.candidate
+    is_whole = candidate is not None and candidate.is_whole and not candidate.is_outdated
+    return is_whole and not one.has_failed and one.problem is None and one.gone(root) is None
+
+
+def still_waiting(one: Waiting) -> list[str]:
+    """The wider fixtures whose new answers it was made of, and whose candidates are there."""
+    candidate = one.candidate
+    if candidate is None or not candidate.facts.fixtures:
+        return []
+    waits = {each.facts.test for each in candidates.all_of(candidate.root) if isinstance(each, candidates.Candidate)}
+    return [test for test in candidate.facts.fixtures if test in waits]
 
 
 def reject(one: Waiting, root: Path) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, TextIO
 from pytest_llmwatch import wire
 from pytest_llmwatch.attempts import attempts_of, logical_calls
 from pytest_llmwatch.calls import ModelCall, Usage
-from pytest_llmwatch.drift.visible import columns, visible
+from pytest_llmwatch.drift.visible import columns, visible, visible_id
 from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.own_prices import NO_PRICES, idle_patterns
 from pytest_llmwatch.price_remedies import remedy_of
@@ -225,7 +225,7 @@ def _page(recorded: list[Recorded], files: int, day: str | None) -> Iterator[str
         first = each.calls[0]
         others = f" and {_counted(len(each.calls) - 1, 'other')}" if len(each.calls) > 1 else ""
         yield f"  {visible(each.model)}: {visible(each.reason)}"
-        yield f"    {visible(first.test)}, call {first.number}{others}"
+        yield f"    {visible_id(first.test)}, call {first.number}{others}"
         yield f"    {each.advice}{':' if each.line else ''}"
         if each.line:
             yield f"        {visible(each.line)}"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Kind = Literal[
     "secret",
@@ -37,3 +40,12 @@ class Found:
     def is_note(self) -> bool:
         """Whether it may stay as it is."""
         return self.kind in NOTES
+
+
+def in_groups(found: Iterable[Found]) -> list[list[Found]]:
+    """Each by itself, but what is said of a model together: one that ends does so for all cassettes at once."""
+    groups: dict[object, list[Found]] = {}
+    for one in found:
+        is_of_model = one.kind in ("model gone", "model leaving")
+        groups.setdefault((one.kind, one.message, one.advice) if is_of_model else id(one), []).append(one)
+    return list(groups.values())

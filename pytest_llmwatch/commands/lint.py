@@ -29,7 +29,7 @@ from .cassette_files import (
     yaml_files_below,
 )
 from .collection import collect
-from .findings import Found
+from .findings import Found, in_groups
 from .orphans import orphaned
 from .snapshot_files_found import found_in_snapshots, snapshot_files_at, snapshot_files_of_project
 from .staleness import ending_models, too_old
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from .collection import Collection
 
 Delete = Literal["no", "ask", "yes"]
+SHOWN_FILES = 3
 NOT_READ = frozenset({"cost_usd"})  # of the day of the recording
 
 
@@ -248,19 +249,30 @@ def _unused(file: CassetteFile, text: str, cassette: Cassette, collection: Colle
 
 
 def _print(found: list[Found], *, files: int, snapshots: int, out: TextIO, as_json: bool) -> None:
-    for one in found:
-        if as_json:
-            out.write(json.dumps({**asdict(one), "level": "note" if one.is_note else "finding"}) + "\n")
-            continue
-        place = visible(one.file) + (f":{one.line}" if one.line else "")
-        kind = f"note: {one.kind}" if one.is_note else one.kind
-        out.write(f"{place}: {kind}: {visible(one.message)}\n    {visible(one.advice)}\n")
-    if not as_json:
-        notes = sum(one.is_note for one in found)
-        counts = [_count(len(found) - notes, "finding"), *([_count(notes, "note")] if notes else [])]
+    if as_json:
+        out.writelines(
+            json.dumps({**asdict(one), "level": "note" if one.is_note else "finding"}) + "\n" for one in found
+        )
+    else:
+        groups = in_groups(found)
+        for group in groups:
+            one = group[0]
+            kind = f"note: {one.kind}" if one.is_note else one.kind
+            out.write(f"{_place(group)}: {kind}: {visible(one.message)}\n    {visible(one.advice)}\n")
+        notes = sum(group[0].is_note for group in groups)
+        counts = [_count(len(groups) - notes, "finding"), *([_count(notes, "note")] if notes else [])]
         read = [_count(files, "cassette"), *([_count(snapshots, "file of snapshots")] if snapshots else [])]
         out.write(f"{' and '.join(read)} read: {', '.join(counts)}\n")
     out.flush()
+
+
+def _place(group: Sequence[Found]) -> str:
+    """Where it is; the first few of many files."""
+    if len(group) == 1:
+        return visible(group[0].file) + (f":{group[0].line}" if group[0].line else "")
+    shown = ", ".join(visible(one.file) for one in group[:SHOWN_FILES])
+    left = len(group) - SHOWN_FILES
+    return f"{_count(len(group), 'cassette')} ({shown}{f' and {left} more' if left > 0 else ''})"
 
 
 def _delete(orphans: list[str], delete: Delete, stdin: TextIO, warn: Callable[[str], None]) -> set[str]:

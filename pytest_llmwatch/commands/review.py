@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from pytest_llmwatch.drift.visible import visible, visible_lines
+from pytest_llmwatch.drift.visible import visible_id, visible_lines
 from pytest_llmwatch.errors import LLMWatchError, SettingError
 from pytest_llmwatch.reports.review_page import ReviewPage, page_of
 
 from . import approval
+from .accept import fixture_lines
 from .cases import CaseGroup, cases_of, in_groups
-from .waiting import UnknownName, chosen, root_here, waiting_in
+from .waiting import UnknownName, chosen, name_of, root_here, waiting_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 Word = Literal["accepted", "rejected", "skipped"]
 DECISIONS: dict[str, Word] = {"a": "accepted", "r": "rejected", "s": "skipped"}
-HELP = "a accepts it, r rejects it, s leaves it; A, R, S do that for all of this group; d shows all of it, q ends"
+HELP = (
+    "a accepts it, r rejects it, s leaves it; A, R, S do that for all of this group; d shows all of it, q ends; "
+    "then Enter"
+)
 
 
 @dataclass(slots=True)
@@ -63,7 +67,11 @@ class Review:
     def _without_decided(self, left: list[Case], answer: str) -> list[Case]:
         """Decide on the first case, or on all of them; what was refused of all is left for another day."""
         meant = left if answer.isupper() else left[:1]
-        refused = [case for case in meant if not self._decided(case, DECISIONS[answer.lower()])]
+        word = DECISIONS[answer.lower()]
+        is_quiet = word == "skipped" and len(meant) > 1
+        refused = [case for case in meant if not self._decided(case, word, quietly=is_quiet)]
+        if is_quiet:
+            self.out.write(f"  skipped: {len(meant)} still wait\n\n")
         if answer.isupper():
             self.counts["skipped"] += len(refused)
             return []
@@ -88,19 +96,25 @@ class Review:
 
     def _read(self, alike: int) -> str:
         group = f"  A R S all {alike} of this group" if alike > 1 else ""
-        self.out.write(f"a accept  r reject  s skip{group}  d details  q quit > ")
+        self.out.write(f"a accept  r reject  s skip{group}  d details  q quit, then Enter > ")
         self.out.flush()
         line = self.stdin.readline()
-        return line.strip()[:1] or "?" if line else "q"
+        if not line:
+            self.out.write("\n")  # the end of input leaves the cursor behind the question
+            return "q"
+        return line.strip()[:1] or "?"
 
-    def _decided(self, case: Case, word: Word) -> bool:
+    def _decided(self, case: Case, word: Word, *, quietly: bool = False) -> bool:
         try:
             said = self._said_of(case, word)
         except (LLMWatchError, OSError) as error:
-            self.out.write(f"  not {word}: {visible(case.waiting.test)}: {visible_lines(str(error))}\n\n")
+            self.out.write(f"  not {word}: {visible_id(case.waiting.test)}: {visible_lines(str(error))}\n\n")
             return False
         self.counts[word] += 1
-        self.out.write(f"  {word}: {visible(said)}\n\n")
+        if not quietly:
+            left = fixture_lines(case.waiting) if word == "accepted" else ()
+            self.out.writelines(f"  {line}\n" for line in (f"{word}: {visible_id(said)}", *left))
+            self.out.write("\n")
         return True
 
     def _said_of(self, case: Case, word: Word) -> str:
@@ -148,11 +162,21 @@ def _print(walk: Review) -> None:
             page = _page(case, f"[{number}/{walk.total}]", group if case is group.cases[0] else None)
             lines = [*page_of(page, width=walk.width, colour=walk.colour), *_commands(case), ""]
             walk.out.writelines(f"{line}\n" for line in lines)
-    walk.out.write(f"{walk.total} waiting. To take all of them over: pytest-llmwatch accept --all\n")
+    walk.out.write(f"{_left(walk)}\n")
+
+
+def _left(walk: Review) -> str:
+    """How many wait, and what takes over those that `--all` does not refuse."""
+    cases = [case for group in walk.groups for case in group.cases]
+    ready = sum(approval.is_ready(case.waiting, walk.root) for case in cases)
+    if not ready:
+        return f"{walk.total} waiting. --all would take none of them over: see above, and name what you want"
+    which = "all of them" if ready == walk.total else f"{ready} of them, the others being refused"
+    return f"{walk.total} waiting. To take {which}: pytest-llmwatch accept --all"
 
 
 def _commands(case: Case) -> list[str]:
-    name = shlex.quote(os.path.relpath(case.waiting.path))
+    name = shlex.quote(name_of(case.waiting))
     accept = [] if case.waiting.problem else [f"  pytest-llmwatch accept {name}"]
     return [*accept, f"  pytest-llmwatch reject {name}"]
 
@@ -164,6 +188,7 @@ def _page(case: Case, place: str, group: CaseGroup | None) -> ReviewPage:
         verdict=case.verdict,
         file=os.path.relpath(case.waiting.path),
         found=case.found,
+        fixtures=list(case.waiting.candidate.facts.fixtures) if case.waiting.candidate else [],
         texts=[(one.title, one.before, one.after) for one in case.texts],
         before=case.before,
         after=case.after,
@@ -180,6 +205,8 @@ def _notes(case: Case) -> Iterator[str]:
         yield "a pending recording: its test did not pass, so it may be only a part"
     elif waiting.has_failed:
         yield "its test failed for a reason of its own, so it may be only a part"
+    if candidate is not None and candidate.facts.verdict == "new" and case.found is not None:
+        yield "its approved output is missing: to accept it is to approve this one"
     if candidate is not None and candidate.is_outdated:
         yield "the recording has changed since the check: it was not compared with what is there now"
     if candidate is not None and not candidate.is_whole:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -11,11 +13,13 @@ from typing import TYPE_CHECKING, Literal
 from pytest_llmwatch import candidates, pairs, store
 from pytest_llmwatch.candidates import Candidate
 from pytest_llmwatch.cassette import parse
+from pytest_llmwatch.drift.visible import visible_lines
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCandidate, UnreadableCassette
 from pytest_llmwatch.recording_key import recording_key
 
 from .cassette_files import yaml_files_below
 from .prices import rootdir
+from .test_names import may_define
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 Kind = Literal["candidate", "pending", "damaged"]
 Fit = Literal["exact", "within"]
+
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 
 class UnknownName(LLMWatchError):
@@ -60,10 +67,15 @@ class Waiting:
             return self.path, self.target, candidates.facts_path(self.path)
         return *self.candidate.files, *self.candidate.targets, candidates.facts_path(self.path)
 
-    def is_orphan(self, root: Path) -> bool:
-        """Whether its test file is gone; a wider fixture may be defined anywhere."""
-        place, colons, _names = self.test.partition("::")
-        return bool(colons) and place.endswith(".py") and not (root / place).exists() and not self.module.exists()
+    def gone(self, root: Path) -> str | None:
+        """What is not there any more, the test file or the test in it; a wider fixture may be defined anywhere."""
+        place, colons, names = self.test.partition("::")
+        if not colons or not place.endswith(".py"):
+            return None
+        file = next((each for each in (root / place, self.module) if each.exists()), None)
+        if file is None:
+            return f"there is no {place}"
+        return None if may_define(file, names) else f"{place} does not define {names.partition('[')[0]}"
 
     @property
     def module(self) -> Path:
@@ -143,7 +155,8 @@ def _fit(one: Waiting, name: str, root: Path) -> Fit | None:
     place, colons, names = name.partition("::")
     path = Path(os.path.normpath(Path.cwd() / place))  # as it is typed: a link stays a link
     if colons:
-        ids = {name, f"{Path(os.path.relpath(path, root)).as_posix()}::{names}"}
+        from_root = Path(os.path.relpath(path, root)).as_posix()
+        ids = {each for form in _forms(names) for each in (f"{place}::{form}", f"{from_root}::{form}")}
         is_within = any(one.test.startswith((f"{each}[", f"{each}::")) for each in ids)
         return "exact" if one.test in ids else "within" if is_within else None
     if path in one.files:
@@ -151,10 +164,36 @@ def _fit(one: Waiting, name: str, root: Path) -> Fit | None:
     return "within" if path == one.module or any(each.is_relative_to(path) for each in one.files) else None
 
 
+def _forms(names: str) -> Iterator[str]:
+    r"""The names as they are typed, with their doubled backslashes single, and with `送` as pytest has it: `\u9001`."""
+    for each in (names, names.replace("\\\\", "\\")):
+        yield each
+        yield _NOT_ASCII.sub(lambda match: match.group().encode("unicode_escape").decode(), each)
+
+
 def _unknown(name: str, waiting: Sequence[Waiting]) -> str:
     if not waiting:
         return f"{name}: nothing waits for a decision"
-    alike = [one.test for one in waiting if name.rpartition("::")[2] == one.test.rpartition("::")[2]]
     listed = "\n".join(f"  {one.test}" for one in waiting)
-    meant = f"\nDid you mean {alike[0]}?" if alike else ""
-    return f"{name}: nothing that waits has this name; what waits:\n{listed}{meant}"
+    nearest = _nearest(name, [one.test for one in waiting])
+    meant = f"\nDid you mean {nearest}?" if nearest else ""
+    return visible_lines(f"{name}: nothing that waits has this name; what waits:\n{listed}{meant}")
+
+
+def _nearest(name: str, tests: Sequence[str]) -> str | None:
+    """The test with the same last name, else the one that is most alike, if any is."""
+    last = name.rpartition("::")[2]
+    by_last = {test.rpartition("::")[2]: test for test in reversed(tests)}
+    alike = difflib.get_close_matches(name, tests, n=1) or [
+        by_last[each] for each in difflib.get_close_matches(last, by_last, n=1)
+    ]
+    return by_last.get(last) or next(iter(alike), None)
+
+
+def name_of(one: Waiting) -> str:
+    """What a user types, where they are, to mean this one and no other."""
+    place, colons, names = one.test.partition("::")
+    if one.kind != "candidate" or not colons:
+        return os.path.relpath(one.path)  # the test may have a candidate too
+    assert one.candidate is not None  # noqa: S101 - a candidate has one
+    return f"{Path(os.path.relpath(one.candidate.root / place)).as_posix()}{colons}{names}"

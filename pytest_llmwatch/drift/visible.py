@@ -42,6 +42,14 @@ def visible_lines(text: str) -> str:
     return "\n".join(_UNSEEN.sub(_escape, line) for line in text.split("\n"))
 
 
+def visible_id(test: str) -> str:
+    r"""A test's id on one line, as safe to print as `visible` text, and to be typed as it stands.
+
+    pytest has spelled out in it what is not ASCII (`test_price[\u9001\u6599]`): those backslashes stay single.
+    """
+    return _UNSEEN.sub(_escape, test)
+
+
 def visible_json(value: JSON) -> str:
     """A JSON value on one line, strings quoted, as safe to print as `visible` text."""
     try:

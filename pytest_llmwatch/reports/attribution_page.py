@@ -81,7 +81,7 @@ def change_lines(change: Change, *, width: int = 80, in_full: bool = False, call
         title += f" ({'call' if len(change.calls) == 1 else 'calls'} {', '.join(map(str, change.calls))})"
     if change.kind == "fact":
         title = f"fact, {title}"
-    before, after = _unpacked(change.before), _unpacked(change.after)
+    before, after = (_told_call(change, side) for side in (change.before, change.after))
     if isinstance(before, Missing) or isinstance(after, Missing):
         return _one_sided(title, before, after, width)
     line = f"{title:<{_BESIDE}} {_plain(before)} -> {_plain(after)}"
@@ -91,6 +91,13 @@ def change_lines(change: Change, *, width: int = 80, in_full: bool = False, call
     if isinstance(before, str) and isinstance(after, str):
         return [title, *(f"  {one}" for one in text_lines(before, after, width=width - 2, most=most))]
     return [title, *(f"  {one}" for one in _field_lines(before, after, width - 2, most))]
+
+
+def _told_call(change: Change, side: JSON | Missing) -> JSON | Missing:
+    """What a change has on one side; of a whole call, first what was asked: that says which one it is."""
+    if change.kind != "call" or not isinstance(side, dict):
+        return _unpacked(side)
+    return "\n".join(f"{name}: {side[name]}" for name in ("asked", "answered", "model") if side.get(name))
 
 
 def _one_sided(title: str, before: JSON | Missing, after: JSON | Missing, width: int) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, NotRequired, TypedDict
 
-from pytest_llmwatch.drift.visible import columns, visible
+from pytest_llmwatch.drift.visible import columns, visible_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,8 @@ class DriftFacts(TypedDict):
     """What a test's answers became, as it travels on a report (JSON-safe).
 
     `found` is the attribution, `None` for a test without a baseline; `candidate` is where the new answers are kept;
-    `has_failed` says that the test failed for a reason of its own.
+    `has_failed` says that the test failed for a reason of its own; `is_interrupted`, that it never ended.
+    `is_unapproved`: there is a recording, and no approved output beside it.
     """
 
     source: Source
@@ -34,6 +35,8 @@ class DriftFacts(TypedDict):
     candidate: str | None
     has_failed: bool
     found: dict[str, JSON] | None
+    is_interrupted: NotRequired[bool]
+    is_unapproved: NotRequired[bool]
 
 
 class Tested(TypedDict):
@@ -66,9 +69,13 @@ def drift_lines(tested: Iterable[Tested], *, width: int, in_full: bool, with_tab
     fixtures = [one for one in ones if one["is_fixture"] and one["drift"]["verdict"] in FAILING]
     if fixtures and fixtures[0]["drift"]["source"] == "check":
         lines.append(f"{_count(len(fixtures), 'fixture')} drifted, for which no test fails: the exit code is 1")
-    kept = sum(one["drift"]["candidate"] is not None for one in ones)
+    kept = [one["drift"]["verdict"] for one in ones if one["drift"]["candidate"] is not None]
     if kept:
-        lines.append(f"{_count(kept, 'candidate')} kept, no recording was changed. To decide: pytest-llmwatch review")
+        same = f" ({kept.count('same')} only because what was served with the same answer moved)"
+        lines.append(
+            f"{_count(len(kept), 'candidate')} kept{same if 'same' in kept else ''}, no recording was changed. "
+            "To decide: pytest-llmwatch review"
+        )
     return lines
 
 
@@ -116,13 +123,20 @@ def _tests(changed: Sequence[Tested], *, width: int, in_full: bool) -> Iterator[
 
     shown = changed if in_full else changed[:SHOWN_TESTS]
     for one in shown:
-        failed = ", and the test failed for a reason of its own" if one["drift"]["has_failed"] else ""
-        yield f"  {one['drift']['verdict']}: {visible(one['test'])}{failed}"
+        yield f"  {one['drift']['verdict']}: {visible_id(one['test'])}{_end_of_test(one['drift'])}"
         found = _found(one)
-        if found is not None:
+        if one["drift"].get("is_unapproved"):
+            yield "    its approved output is missing"
+        if found is not None and not (found.is_same and one["drift"].get("is_unapproved")):
             yield from (f"    {line}" for line in wrapped(found.sentence, width - 4))
     if len(changed) > len(shown):
         yield f"  and {_count(len(changed) - len(shown), 'other test')} (-v shows all)"
+
+
+def _end_of_test(drift: DriftFacts) -> str:
+    if drift.get("is_interrupted"):
+        return ", and the test was interrupted: this may be only a part"
+    return ", and the test failed for a reason of its own" if drift["has_failed"] else ""
 
 
 def table_lines(tested: Iterable[Tested], *, width: int) -> list[str]:
@@ -141,7 +155,7 @@ def table_lines(tested: Iterable[Tested], *, width: int) -> list[str]:
 
 def _row(one: Tested) -> tuple[str, ...]:
     found = _found(one)
-    name, verdict = visible(one["test"]), one["drift"]["verdict"]
+    name, verdict = visible_id(one["test"]), one["drift"]["verdict"]
     if found is None:
         return name, verdict, "", "", ""
     spend, similar = found.spend, found.similarity

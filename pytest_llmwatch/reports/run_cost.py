@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pytest_llmwatch.budgets import amount_text
-from pytest_llmwatch.drift.visible import visible
+from pytest_llmwatch.drift.visible import visible, visible_id
 
 SHOWN_REASONS = 3
 DECIMALS = 6
@@ -53,7 +53,7 @@ def alarms_of(cost: RunCost) -> list[str]:
     limit = f"{amount_text(cost.limit)} (--llm-max-cost)"
     if cost.spent > cost.limit:
         recorded = "" if cost.is_live else "; these are recorded values, nothing was spent now"
-        tests = [f"  {_amount(each, cost.limit)}  {visible(test)}" for test, each in cost.dearest]
+        tests = [f"  {_amount(each, cost.limit)}  {visible_id(test)}" for test, each in cost.dearest]
         over = f"Over the limit of the whole run: {_amount(cost.spent, cost.limit)}, more than {limit}{recorded}."
         return [f"{FAILS} {over}", *tests]
     if cost.is_stopped:

@@ -8,7 +8,7 @@ from pytest_llmwatch.drift.changes import cause_key
 from pytest_llmwatch.drift.fields import shortened_line
 from pytest_llmwatch.drift.groups import grouped
 from pytest_llmwatch.drift.sentences import cause_text
-from pytest_llmwatch.drift.visible import columns, visible
+from pytest_llmwatch.drift.visible import columns, visible, visible_id
 from pytest_llmwatch.spend import dollars
 
 from .attribution_page import cost_text, lines_of, listed_changes, text_lines, wrapped
@@ -75,7 +75,7 @@ class _Page:
         if silent:
             yield ""
             yield f"Recorded again with the same requests and answers: {_counted(len(silent), 'test')}"
-            yield from self._names(f"  {visible(one.test)}" for one in silent)
+            yield from self._names(f"  {visible_id(one.test)}" for one in silent)
 
     def _alike(self, tests: Sequence[TestChange]) -> Iterator[str]:
         """Tests to which the same happened without any answer being another."""
@@ -84,12 +84,12 @@ class _Page:
         said = f"No answer changed in {len(tests)} tests after {', '.join(cause_text(change) for change in causes)}:"
         yield from wrapped(said, self.width)
         yield from (f"  {line}" for line in listed_changes(causes, width=self.width - 2, in_full=self.in_full))
-        yield from self._names(f"  {visible(one.test)}" for one in tests)
+        yield from self._names(f"  {visible_id(one.test)}" for one in tests)
 
     def _test(self, test: TestChange, *, told: Sequence[Change]) -> Iterator[str]:
         yield ""
         verdict = self._coloured(test.verdict)
-        yield from self._title(f"{visible(test.test)}: ", verdict, columns(test.verdict))
+        yield from self._title(f"{visible_id(test.test)}: ", verdict, columns(test.verdict))
         if test.former is not None:
             yield f"  moved from {visible(test.former)}"
         self.pages += 1
@@ -247,7 +247,7 @@ def _whole_line(test: TestChange, width: int) -> str:
         totals = spend.after if test.status == "added" else spend.before
         note = f"{_counted(totals.calls, 'call')}, {_cost(totals) if totals.cost is not None else 'cost unknown'}"
     room = max(width - columns(note) - 6, width // 2)
-    return f"  {shortened_line(visible(test.test), room)}   {visible(note)}"
+    return f"  {shortened_line(visible_id(test.test), room)}   {visible(note)}"
 
 
 def _counted(number: int, one: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Literal
 
-from pytest_llmwatch.drift.visible import visible
+from pytest_llmwatch.drift.visible import visible, visible_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +39,7 @@ def snapshot_lines(entries: Iterable[Entry]) -> list[str]:
         for test, fact in facts
         if fact["verdict"] == "within tolerance"
     )
-    lines += [f"within tolerance: {visible(test)}{_name(name)} ({how})" for _, test, name, how in moved[:SHOWN]]
+    lines += [f"within tolerance: {visible_id(test)}{_name(name)} ({how})" for _, test, name, how in moved[:SHOWN]]
     return lines if len(moved) <= SHOWN else [*lines, f"within tolerance: {len(moved) - SHOWN} more"]
 
 

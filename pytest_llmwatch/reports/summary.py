@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SHOWN_HOSTS = 5
 SHOWN_REASONS = 3
+SHOWN_CASSETTES = 3
 Kind = Literal["replayed", "recorded", "partly recorded", "checked", "not checked", "not kept", "refused", "no calls"]
 NO_MONEY = "no money left"
 
@@ -37,6 +38,7 @@ class Entry(TypedDict):
     `redacted` are the kinds of secrets that recorded answers lost.
     `model_swap` is there in runs that ask other models than the code names.
     `snapshots` are the comparisons with approved outputs.
+    `left_over` counts the recordings that a run which recorded what was missing did not ask for, and keeps.
     `is_stopped`: a limit of money kept calls from being made; another run with that limit would be kept from them too.
     `recorded_cost` and `recorded_unpriced` are the same of the calls that a replay was served, in runs with a limit.
     `unserved` are the recordings that a replay which passed did not ask for; `None` where nothing can be said.
@@ -58,6 +60,7 @@ class Entry(TypedDict):
     unserved: list[int] | None
     snapshots: NotRequired[list[SnapshotFact]]
     is_stopped: NotRequired[bool]
+    left_over: NotRequired[int]
     recorded_cost: NotRequired[str]
     recorded_unpriced: NotRequired[list[str]]
     model_swap: NotRequired[SwapFacts]
@@ -246,6 +249,17 @@ def _paths(entries: Iterable[Entry], write: str) -> list[str]:
     return [path for path in paths if path.removesuffix(".pending.yaml") not in written]
 
 
+def _left_over(entries: Iterable[Entry]) -> list[str]:
+    """The cassettes with recordings that only recording all anew removes: after a request changed, its old answer."""
+    left = {entry["path"]: entry["left_over"] for entry in entries if entry.get("left_over")}
+    if not left:
+        return []
+    keeps = "cassette keeps" if len(left) == 1 else "cassettes keep"
+    calls = "a recording" if sum(left.values()) == 1 else "recordings"
+    paths = ", ".join([*sorted(left)[:SHOWN_CASSETTES], *(["…"] if len(left) > SHOWN_CASSETTES else [])])
+    return [f"{len(left)} {keeps} {calls} that nobody asked for: {paths}; without them: --llm-record"]
+
+
 def _advice(summary: Summary) -> list[str]:
     advice = [
         f"error answers were recorded ({', '.join(map(str, entry['error_statuses']))}): {entry['path']}"
@@ -257,6 +271,7 @@ def _advice(summary: Summary) -> list[str]:
         for entry in summary.entries
         if entry["redacted"] and entry["write"] in ("replace", "keep beside")
     ]
+    advice += _left_over(summary.entries)
     # A run with swaps is no replay: what it refused is not recorded by running it again.
     refused = [entry for entry in refused_in(summary.entries) if "model_swap" not in entry]
     hosts = sorted({host for entry in summary.entries for host in entry["refused_hosts"]})
@@ -268,6 +283,7 @@ def _advice(summary: Summary) -> list[str]:
         advice.append(f"Refused by the guard: {named} (llm_passthrough_hosts lets a host pass)")
     if _paths(summary.entries, "keep beside"):
         advice.append("Pending: the test did not pass. A pending file answers nothing, and no cassette was changed.")
+        advice.append("Mend the test and record it again, or look at what was recorded: pytest-llmwatch review")
     return advice
 
 
