@@ -13,7 +13,7 @@ from pytest_llmwatch.calls import Message, ModelCall, TextPart
 from pytest_llmwatch.drift.attribution import attribution
 from pytest_llmwatch.drift.groups import grouped
 from pytest_llmwatch.drift.verdicts import Tolerance
-from pytest_llmwatch.reports.attribution_page import wrapped
+from pytest_llmwatch.reports.attribution_page import lines_of, wrapped
 
 
 def message(role, text):
@@ -82,6 +82,8 @@ def test_a_call_that_the_application_makes_anew_is_one_cause():
     assert [(one.kind, one.calls) for one in removed.causes] == [("call", (1,))]
     assert added.sentence.startswith("call 1 was added; the answer is the same")
     assert added.verdict == removed.verdict == "drifted"
+    told = lines_of(added, width=40)
+    assert any("asked: Which language is this?" in line for line in told), told
 
 
 def test_calls_made_at_the_same_time_may_come_in_any_order():

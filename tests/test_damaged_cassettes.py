@@ -8,7 +8,7 @@ import pytest
 from asking_bot import BOT
 
 from pytest_llmwatch.cassette import Cassette, dump, parse
-from pytest_llmwatch.errors import UnreadableCassette
+from pytest_llmwatch.errors import UnreadableCassette, UnreadableSnapshot
 from pytest_llmwatch.exchange import Exchange, Request, Response
 
 ASKS = """
@@ -100,11 +100,15 @@ def test_a_stream_that_was_edited_by_hand_is_said_to_be_one():
 
 def test_the_reason_stands_first_and_the_advice_fits_it():
     damaged = str(UnreadableCassette("a b.yaml", "the file is empty", line=1, command="pytest t.py --llm-record"))
+    unmerged = UnreadableCassette("a b.yaml", "an unresolved merge conflict", line=7)
+    outputs = UnreadableSnapshot("a b.snap", "an unresolved merge conflict", line=7)
     newer = str(UnreadableCassette("a.yaml", "written in format 2", remedy="upgrade"))
 
     assert damaged.splitlines()[:2] == ["The file is empty", "  a b.yaml, line 1"]
     assert "git checkout -- 'a b.yaml'" in damaged
     assert "pytest t.py --llm-record" in damaged
+    assert "Take one side (git checkout --ours 'a b.yaml', or --theirs), or delete it" in str(unmerged)
+    assert "Take one side (git checkout --ours 'a b.snap', or --theirs), mend that line" in str(outputs)
     assert "pip install --upgrade pytest-llmwatch" in newer
     assert "git checkout" not in newer
 

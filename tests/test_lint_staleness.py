@@ -1,5 +1,6 @@
 """What `pytest-llmwatch lint` says of recordings that time has overtaken, and of snapshots."""
 
+import io
 import json
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 
 from pytest_llmwatch import ModelCall
 from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.commands.findings import Found
+from pytest_llmwatch.commands.lint import _print
 from pytest_llmwatch.commands.staleness import TABLE, shutdowns
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.exchange import Exchange, Request, Response
@@ -112,6 +115,22 @@ def test_a_model_that_will_be_shut_down_is_a_note_and_one_that_was_is_a_finding(
     assert (unknown.returncode, unknown.stdout) == (0, "1 cassette read: 0 findings\n")
 
 
+def test_what_is_said_of_a_model_is_said_once_for_all_cassettes():
+    said = {"message": "gpt-5-mini will be shut down", "advice": "try another"}
+    found = [Found(file=f"{name}.yaml", kind="model leaving", **said) for name in "abcde"]
+    found.append(Found(file="a.yaml", line=7, kind="secret", message="a key", advice="revoke it"))
+    out = io.StringIO()
+
+    _print(found, files=5, snapshots=0, out=out, as_json=False)
+
+    assert out.getvalue() == (
+        "5 cassettes (a.yaml, b.yaml, c.yaml and 2 more): note: model leaving: gpt-5-mini will be shut down\n"
+        "    try another\n"
+        "a.yaml:7: secret: a key\n    revoke it\n"
+        "5 cassettes read: 1 finding, 1 note\n"
+    )
+
+
 def test_the_model_of_a_judge_is_changed_in_the_code(suite):
     keep(suite, replace(exchange("gpt-5-mini"), role="judge"))
 
@@ -152,7 +171,7 @@ def test_snapshots_are_held_against_their_test_and_their_cassette(suite):
 def test_a_snapshot_without_a_test_is_an_orphan_and_one_that_cannot_be_read_is_named(suite):
     keep_snapshots(suite, snapshot("0f3a9c21d4e5"), test="test_gone")
     damaged = keep_snapshots(suite, snapshot(None))
-    damaged.write_text(damaged.read_text() + "\n--- 1\nkind: text\n")
+    damaged.write_text(damaged.read_text().replace("# end", "--- 1\nkind: text\n\n# end"))
     suite.write_file("__snapshots__/test_bot/test_jest.snap", "// Jest Snapshot v1\n")
 
     done = lint(suite)

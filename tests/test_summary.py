@@ -114,3 +114,15 @@ def test_what_the_money_ran_out_for_is_counted_apart_and_no_command_would_run_it
         "fixtures: 1 not checked (no money left)",
     ]
     assert not any(line.startswith("To record") for line in lines(entry(kind="refused", is_stopped=True)))
+
+
+def test_what_a_recording_of_missing_calls_keeps_though_nobody_asked_for_it_is_named():
+    kept = [entry(f"t.py::{n}", replayed=1, path=f"c/{n}.yaml", left_over=n) for n in range(3)]
+    one = "1 cassette keeps a recording that nobody asked for: c/1.yaml; without them: --llm-record"
+    assert lines(*kept[:2])[-1] == one
+    assert lines(*kept)[-1].startswith("2 cassettes keep recordings that nobody asked for: c/1.yaml, c/2.yaml; ")
+
+
+def test_a_pending_recording_says_what_to_do_next():
+    told = lines(entry(kind="not kept", made=1, write="keep beside", path="c/1.pending.yaml"))
+    assert told[-1] == "Mend the test and record it again, or look at what was recorded: pytest-llmwatch review"
