@@ -38,7 +38,7 @@ def write_pair(*, cassette: Path, cassette_text: str | None, snapshots: Path, sn
     for path in (cassette, snapshots, waiting):
         store.remove_leftovers(path)
     if snapshots_text is not None:
-        store.write_text(waiting, snapshots_text)
+        _write_waiting(waiting, snapshots_text, snapshots)
     if cassette_text is None:
         store.remove(cassette)
     else:
@@ -47,6 +47,13 @@ def write_pair(*, cassette: Path, cassette_text: str | None, snapshots: Path, sn
         store.remove(snapshots)
     else:
         store.move(waiting, snapshots)
+
+
+def _write_waiting(waiting: Path, text: str, snapshots: Path) -> None:
+    try:
+        store.write_text(waiting, text)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(snapshots)) from error  # nobody knows the hidden name
 
 
 def repair(snapshots: Path, key_of_cassette: Callable[[], str | None]) -> bool:

@@ -8,12 +8,13 @@ extension without arguments, and it takes what a failed test did not come to for
 from __future__ import annotations
 
 import copy
+import difflib
 import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from syrupy.assertion import AssertionResult, SnapshotAssertion
 from syrupy.data import Snapshot as Item
@@ -21,8 +22,9 @@ from syrupy.data import SnapshotCollection, SnapshotCollections
 from syrupy.extensions.base import AbstractSyrupyExtension
 
 from . import store
-from .drift.verdicts import Tolerance, compare_texts
+from .drift.verdicts import Tolerance, compare_texts, problem_with_ignored
 from .errors import SnapshotMisuse
+from .expectations.expectation import shown
 from .file_names import snapshot_path
 from .pairs import NEXT, next_path
 from .snapshot_files import SnapshotFile, dump, parse
@@ -30,13 +32,14 @@ from .snapshot_notes import SnapshotNotes
 from .snapshot_values import held
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from syrupy.location import PyTestLocation
 
     from .snapshot_notes import Note
 
 SUFFIX = ".snap"
+ARGUMENTS = ("name", "similarity", "facts", "ignore")
 
 
 def item_name(test: str, name: str) -> str:
@@ -242,17 +245,19 @@ class LLMSnapshot(SnapshotAssertion):
 
     def __call__(  # type: ignore[override]  # syrupy's own arguments make no sense for our files
         self,
-        *,
+        *positional: Never,
         name: str | None = None,
         similarity: float | None = None,
         facts: bool | None = None,
         ignore: Sequence[str] | None = None,
+        **unknown: Never,
     ) -> LLMSnapshot:
         """The same with a name or a tolerance of its own.
 
         Raises:
             SnapshotMisuse: the name is no name, or the tolerance makes no sense.
         """
+        _check_arguments(positional, unknown)
         if name is not None:
             _check_name(name)
         one = copy.copy(self)
@@ -319,11 +324,29 @@ def _withdrawn(result: AssertionResult) -> AssertionResult:
     return replace(result, created=False, updated=False, success=success)
 
 
+def _check_arguments(positional: tuple[object, ...], unknown: Iterable[str]) -> None:
+    if positional:
+        given = shown(positional[0], 60)
+        wanted = f"name={given}" if isinstance(positional[0], str) else 'name="..."'
+        raise SnapshotMisuse(f"llm_snapshot({given}): write llm_snapshot({wanted}); its arguments have names")
+    for name in unknown:
+        near = difflib.get_close_matches(name, ARGUMENTS, n=1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise SnapshotMisuse(
+            f"llm_snapshot({name}=...): there is no such argument{meant}; it has {', '.join(ARGUMENTS)}"
+        )
+
+
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip():
         raise SnapshotMisuse(f"llm_snapshot(name={name!r}): a name is a text that is not empty")
     if name.isdecimal():
         raise SnapshotMisuse(f"llm_snapshot(name={name!r}): numbers are the names of those without one; add a word")
+
+
+def as_argument(name: str, value: object) -> str:
+    """An argument of the fixture as the test has it."""
+    return f"llm_snapshot({name}={value!r})"
 
 
 def changed_tolerance(
@@ -332,9 +355,9 @@ def changed_tolerance(
     similarity: object = None,
     facts: object = None,
     ignore: Sequence[str] | None = None,
-    source: str = "llm_snapshot",
+    written: Callable[[str, object], str] = as_argument,
 ) -> Tolerance:
-    """A tolerance with what was said of it.
+    """A tolerance with what was said of it; `written` says where and how that was, of a name and a value.
 
     Raises:
         SnapshotMisuse: that makes no sense.
@@ -342,11 +365,15 @@ def changed_tolerance(
     if similarity is not None and (
         not isinstance(similarity, (int, float)) or isinstance(similarity, bool) or not 0 <= similarity <= 1
     ):
-        raise SnapshotMisuse(f"{source}(similarity={similarity!r}): it is a number from 0 (any words) to 1 (the same)")
+        problem = "it is a number from 0 (any words) to 1 (the same)"
+        raise SnapshotMisuse(f"{written('similarity', similarity)}: {problem}")
     if facts is not None and not isinstance(facts, bool):
-        raise SnapshotMisuse(f"{source}(facts={facts!r}): it is True or False")
+        raise SnapshotMisuse(f"{written('facts', facts)}: it is True or False")
     if isinstance(ignore, str) or not all(isinstance(line, str) for line in ignore or ()):
-        raise SnapshotMisuse(f'{source}(ignore={ignore!r}): it is a list of paths, such as ["items[*].id"]')
+        raise SnapshotMisuse(f'{written("ignore", ignore)}: it is a list of paths, such as ["items[*].id"]')
+    problem_ = next(filter(None, map(problem_with_ignored, ignore or ())), None)
+    if problem_ is not None:
+        raise SnapshotMisuse(f"{written('ignore', ignore)}: {problem_}")
     return replace(
         tolerance,
         similarity=tolerance.similarity if similarity is None else float(similarity),

@@ -139,6 +139,16 @@ def path_of(item: pytest.Item) -> Path:
     return snapshot_path(item.nodeid, item.path, folder)
 
 
+def check_writable(item: pytest.Item, watch: Watch) -> None:
+    """Find out, before anybody pays for a call, whether its output can be approved.
+
+    Raises:
+        UnwritableCassette: it cannot.
+    """
+    path = path_of(item)
+    store.check_writable(path, watch.shown(path), what="The approved outputs")
+
+
 def _file_at(path: Path, shown_as: Callable[[], str], test: str) -> SnapshotFile:
     try:
         text = store.read_text(path)
@@ -188,10 +198,17 @@ def _tolerance_of(item: pytest.Item, marker: dict[str, Any] | None = None) -> To
             similarity=_number(similarity),
             facts=_truth(facts),
             ignore=ignore,
-            source=f"{item.nodeid}: @pytest.mark.llm, or the ini file",
+            written=functools.partial(_written, item.nodeid, marker),
         )
     except SnapshotMisuse as error:
         raise SettingError(str(error)) from error
+
+
+def _written(test: str, marker: dict[str, Any], name: str, value: object) -> str:
+    """Where a setting was made, and how."""
+    if name in marker:
+        return f"{test}: @pytest.mark.llm({name}={value!r})"
+    return f"the ini file: llm_snapshot_{name} = {', '.join(value) if isinstance(value, list) else value}"
 
 
 def _number(value: object) -> object:

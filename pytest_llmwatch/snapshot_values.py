@@ -23,7 +23,10 @@ from .snapshot_files import Kind
 from .yaml_text import emit, is_emittable
 
 PLACE = tuple[str | int, ...]
-HELD = "text, JSON values, dataclasses, Pydantic models, llm_cassette.calls, or the verdict of a judge"
+HELD = (
+    "text, JSON values, enums, dates, decimals, UUIDs, paths, sets, dataclasses, Pydantic models, llm_cassette.calls, "
+    "or the verdict of a judge"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +103,8 @@ def plain(value: object, path: PLACE = ()) -> JSON:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise _refused(value, path, "is not equal to itself, or has no end")
+            problem = "is NaN, which equals nothing, not even itself" if math.isnan(value) else "is infinite"
+            raise _refused(value, path, f"{problem}; JSON has no such number: hold None or a text in its place")
         return float(value)
     if isinstance(value, (Mapping, list, tuple, AbstractSet)):
         return _plain_container(value, path)

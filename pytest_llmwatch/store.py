@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import stat
 import tempfile
 from pathlib import Path
@@ -55,8 +56,8 @@ def _in_the_way(path: Path) -> str | None:
     return None if file is None else f"there is a file where the folder `{file.name}` belongs: move it away"
 
 
-def check_writable(path: Path, shown: str) -> None:
-    """Find out, before anybody pays for a recording, whether it can be kept.
+def check_writable(path: Path, shown: str, *, what: str = "The cassette") -> None:
+    """Find out, before anybody pays for a recording, whether it can be kept, and what the test approves with it.
 
     Raises:
         UnwritableCassette: it cannot; the message has the path as it is `shown`.
@@ -65,9 +66,9 @@ def check_writable(path: Path, shown: str) -> None:
     folder = next(each for each in path.parents if each.exists())
     problem = _in_the_way(path)
     if problem is None and not os.access(folder, os.W_OK | os.X_OK):
-        problem = f"the folder {folder} may not be written to"
+        problem = f"the folder {folder} may not be written to\n  To allow it: chmod u+w {shlex.quote(str(folder))}"
     if problem is not None:
-        message = f"The cassette could not be written, so no call was made: {problem}\n  {shown}"
+        message = f"{what} could not be written, so no call was made:\n  {shown}\n  {problem}"
         raise UnwritableCassette(message)
 
 

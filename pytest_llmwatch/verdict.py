@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import store
@@ -66,12 +67,37 @@ def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) ->
             entries.append(watch.write(scope))
         except OSError as error:
             report.outcome = "failed"
-            report.longrepr = f"The cassette could not be written: {error}\nWhat was there before is as it was."
+            report.longrepr = _unwritten(watch, scope, error)
         if scope.snapshots is not None:
             scope.snapshots.release()
         watch.item_scope = None
     report.__dict__[REPORT_KEY] = entries
     watch.touched = []
+
+
+def _unwritten(watch: Watch, scope: Scope, error: OSError) -> str:
+    """What could not be written, and where the recording, which was paid for, is instead."""
+    path = Path(error.filename or scope.path)
+    what = "The approved outputs" if path.suffix == ".snap" else "The cassette"
+    lines = [
+        f"{what} could not be written: {error.strerror or error}",
+        f"  {watch.shown(path)}",
+        "What was there before is as it was.",
+    ]
+    if watch.mode not in ("record", "new") or not scope.recording.made:
+        return "\n".join(lines)
+    pending = store.pending_path(scope.path)
+    try:
+        store.write_text(pending, watch.text_of(scope))
+    except OSError as again:
+        return "\n".join([*lines, f"The recording is lost, as it could not be kept beside either: {again}"])
+    lines += [
+        f"The recording is kept in {watch.shown(pending)}.",
+        "Once the file can be written: pytest-llmwatch accept",
+    ]
+    if scope.snapshots is not None:
+        lines.append(f"and then, to approve its outputs: {scope.snapshots.command}")
+    return "\n".join(lines)
 
 
 def _tell(report: pytest.TestReport, scope: Scope, *, is_check: bool) -> None:

@@ -138,6 +138,10 @@ class Watch:
         self._guarding().new_test()
         marker = settings.marker_arguments(item)
         path = cassette_paths.test_path(item)
+        if self.mode in ("record", "new") and "llm_snapshot" in getattr(item, "fixturenames", ()):
+            from .snapshot_fixture import check_writable
+
+            check_writable(item, self)
         self.item_scope = self.open(item.nodeid, path, item, marker)
         self._push(self.item_scope)
         return self.item_scope

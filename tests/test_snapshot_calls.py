@@ -87,7 +87,7 @@ def test_a_failure_says_what_changed_where_from_and_how_to_accept_it(bot):
             "E *broken: states a fact otherwise: 14 days -> 30 days",
             "E * approved * You can return *",
             "E * now * {+Hello! +}You can return *",
-            "E * because * the recorded answers are as approved: the code differs",
+            "E * because * same recording: the code, or the snapshot file, differs",
             "E * accept * pytest test_bot.py::test_refund --snapshot-update",
             "*- llm_snapshot 1 -*",
             "*- You can return a used phone within [[]-14-] days.*",
@@ -299,6 +299,15 @@ MISTAKES = """
 
     def test_ignore(llm_snapshot):
         assert {"a": 1} == llm_snapshot(ignore=["a..["])
+
+    def test_pattern(llm_snapshot):
+        assert "x" == llm_snapshot(ignore=["~ (x+"])
+
+    def test_positional(llm_snapshot):
+        assert "x" == llm_snapshot("greeting")
+
+    def test_misspelt(llm_snapshot):
+        assert "x" == llm_snapshot(similarty=0.5)
 """
 
 
@@ -313,10 +322,14 @@ def test_mistakes_are_told_with_what_would_have_worked(project):
             "Two different values were compared with llm_snapshot(name='x') in this test.",
             "llm_snapshot(name='2'): numbers are the names of those without one; add a word",
             "llm_snapshot(similarity=60): it is a number from 0 (any words) to 1 (the same)",
-            "*@pytest.mark.llm*similarity='much'*",
+            "*test_it.py::test_marker: @pytest.mark.llm(similarity='much'): it is a number *",
             "E *not compared: `Stubborn.__eq__` answered before llm_snapshot was asked.",
             "llm_snapshot has files of its own; for another extension use syrupy's fixture `snapshot`",
-            "llm_snapshot cannot hold this: [[]1] is not equal to itself, or has no end",
+            "llm_snapshot cannot hold this: [[]1] is NaN, which equals nothing, not even itself; *",
+            "llm_snapshot(ignore=[[]'a..[[]']): 'a..[[]' is not a path such as messages[[][*][]].id",
+            "llm_snapshot(ignore=[[]'~ (x+']): the pattern in '~ (x+' does not compile: *",
+            'llm_snapshot("greeting"): write llm_snapshot(name="greeting"); its arguments have names',
+            "llm_snapshot(similarty=...): there is no such argument (did you mean similarity?); it has name, *",
         ]
     )
 
@@ -369,3 +382,33 @@ def test_a_test_without_it_imports_no_syrupy_of_ours(project):
         """
     )
     project.pytest("-p", "no:syrupy").assert_outcomes(passed=1)
+
+
+def test_a_recording_whose_outputs_cannot_be_written_is_kept_beside(project, provider):
+    block = "\n        import os; os.makedirs('__snapshots__/test_bot/.test_refund.snap.next')"
+    project.write(bot=BOT, test_bot=TEST.replace("llm_snapshot):", f"llm_snapshot):{block}", 1))
+    provider.answer_with(lambda _request: OLD)
+
+    result = project.pytest("--llm-record", "-k", "refund")
+
+    result.stdout.fnmatch_lines(
+        [
+            "The approved outputs could not be written: *",
+            "  __snapshots__/test_bot/test_refund.snap",
+            "The recording is kept in cassettes/test_bot/test_refund.pending.yaml.",
+            "and then, to approve its outputs: pytest test_bot.py::test_refund --snapshot-update",
+        ]
+    )
+    assert project.cassette("test_refund.pending.yaml").exists()
+
+    blocked = project.path / "__snapshots__/test_bot"
+    (blocked / ".test_refund.snap.next").rmdir()
+    blocked.rmdir()
+    blocked.write_text("", encoding="utf-8")
+    asked = len(provider.requests)
+    result = project.pytest("--llm-record", "-k", "refund")
+
+    result.stdout.fnmatch_lines(
+        ["The approved outputs could not be written, so no call was made:", "  __snapshots__/test_bot/test_refund.snap"]
+    )
+    assert len(provider.requests) == asked

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_llmwatch.calls import JSON
+from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.request_key import ignored_field, without
 
 if TYPE_CHECKING:
@@ -139,6 +140,21 @@ def text_without(text: str, ignore: Iterable[str]) -> str:
         if IGNORED_TEXT.match(line):
             text = ignored_field(f"text ~ {IGNORED_TEXT.sub('', line)}", setting=SETTING).pattern.sub("", text)  # type: ignore[union-attr]  # it has one
     return text
+
+
+def problem_with_ignored(line: str) -> str | None:
+    """What is wrong with a line of what a tolerance leaves out; `None` for one that can be read."""
+    if not IGNORED_TEXT.match(line):
+        try:
+            ignored_field(line)
+        except SettingError as error:
+            return str(error).partition(": ")[2]
+        return None
+    try:
+        re.compile(IGNORED_TEXT.sub("", line))
+    except re.error as error:
+        return f"the pattern in {line!r} does not compile: {error}"
+    return None
 
 
 def path_text(path: Path) -> str:

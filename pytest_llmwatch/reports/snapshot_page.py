@@ -134,7 +134,7 @@ def _cause(note: Note, notes: SnapshotNotes) -> list[str]:
         return []
     now, served = notes.key_now(), notes.models_now()
     if now == before.recording:
-        return [_row("because", "the recorded answers are as approved: the code differs")]
+        return [_row("because", "same recording: the code, or the snapshot file, differs")]
     if served is not None and before.model is not None and served != before.model:
         return [_row("because", f"another model served: {visible(before.model)} -> {visible(served)}")]
     return [_row("because", f"another recording is played: {before.recording} -> {now or 'none'}")]
