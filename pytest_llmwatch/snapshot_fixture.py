@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .exchange import Exchange
     from .recording import Recording
     from .snapshot import LLMSnapshot, LLMSnapshotExtension, SnapshotRun
-    from .snapshot_notes import Note, Update
+    from .snapshot_notes import Update
     from .watch import Scope, Watch
 
 FIXTURE = "llm_snapshot"
@@ -291,15 +291,13 @@ def sections_of(notes: SnapshotNotes, config: pytest.Config) -> list[tuple[str, 
     if config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2:
         return []
     failed = [note for note in fresh if not note.passed]
-    pages = [
-        (note.after.name, full_page(note, notes)) for note in failed if not _fits(note, short_page(note, notes, ""))
-    ]
+    pages = [(note.after.name, full_page(note, notes)) for note in failed if not _fits(short_page(note, notes, ""))]
     return [(f"llm_snapshot {visible(name)}", "\n".join(page)) for name, page in pages]
 
 
-def _fits(note: Note, page: list[str]) -> bool:
+def _fits(page: list[str]) -> bool:
     """Whether the short page has left nothing out."""
-    return note.comparison is None or not any("…" in line or line.startswith("  and ") for line in page)
+    return not any("…" in line or line.startswith("  and ") for line in page)
 
 
 def _leaves(values: Iterable[object], depth: int = 0) -> Iterable[object]:

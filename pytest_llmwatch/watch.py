@@ -22,7 +22,7 @@ import pytest
 from . import cassette_paths, settings, store
 from .budgets import NO_LIMITS, Budget, budget_of
 from .calls import JSON
-from .candidates import candidate_path, drop
+from .candidates import candidate_path, drop, snapshot_beside
 from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
 from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
@@ -384,7 +384,10 @@ class Watch:
         pending = store.pending_path(path)
         waiting = (self.shown(pending), self.typed(item)) if pending.is_file() else None
         command, cassette = self.command(item), self.shown(path)
-        return mask(miss_page(miss, command=command, cassette=cassette, former=former, pending=waiting, mask=mask))
+        outputs = None if found is None or not snapshot_beside(found[0]).is_file() else snapshot_beside(found[0])
+        moved = None if outputs is None else (self.shown(outputs), self.shown(snapshot_beside(path)))
+        page = functools.partial(miss_page, miss, command=command, cassette=cassette, mask=mask)
+        return mask(page(former=former, snapshots=moved, pending=waiting))
 
     def write(self, scope: Scope) -> Entry:
         """Do with a recording what the policy says, and tell what was done.

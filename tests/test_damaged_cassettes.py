@@ -178,9 +178,13 @@ def test_a_linked_cassette_stays_a_link_and_its_target_is_replaced(recorded):
 
 def test_a_renamed_test_is_shown_the_way_to_its_cassette_and_the_way_works(recorded, provider):
     recorded.write(test_bot=ASKS.replace("test_one", "test_first"))
+    outputs = recorded.path / "__snapshots__/test_bot/test_one.snap"
+    outputs.parent.mkdir(parents=True)
+    outputs.touch()
 
     result = recorded.pytest()
 
+    outputs.unlink()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -188,6 +192,8 @@ def test_a_renamed_test_is_shown_the_way_to_its_cassette_and_the_way_works(recor
             f"{PATH}, of test_bot.py::test_one, has a recording of this request. Was the test renamed? Then:",
             f"  git mv {PATH} cassettes/test_bot/test_first.yaml",
             "  and change its second line to: test: test_bot.py::test_first",
+            "  git mv __snapshots__/test_bot/test_one.snap __snapshots__/test_bot/test_first.snap",
+            "  and change its first line to: # llmwatch snapshots 1: test_bot.py::test_first",
         ]
     )
     moved = (recorded.path / PATH).rename(recorded.path / "cassettes/test_bot/test_first.yaml")

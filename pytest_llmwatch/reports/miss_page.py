@@ -43,13 +43,15 @@ def miss_page(
     command: str,
     cassette: str,
     former: tuple[str, str] | None = None,
+    snapshots: tuple[str, str] | None = None,
     pending: tuple[str, str] | None = None,
     mask: Callable[[str], str] = str,
 ) -> str:
     """The whole page: test, request, nearest recording and how it differs, the command to type.
 
-    `former` is a cassette that has this request, and the test it was recorded for, which is gone. `pending` is the file
-    with what a run recorded in which the test did not pass, and how the test is named on a command line.
+    `former` is a cassette that has this request, and the test it was recorded for, which is gone; `snapshots` is where
+    the approved outputs of that test are, and where they would belong. `pending` is the file with what a run recorded
+    in which the test did not pass, and how the test is named on a command line.
     `mask` takes secrets out of each text before it is shortened: a part of a secret is not recognised any more.
     """
     place = nearest_of(miss)
@@ -57,7 +59,7 @@ def miss_page(
     head = [f"No recording matches this request ({miss.test})."]
     asked = "Judge's call:" if miss.role == JUDGE else " "
     request = [f"{asked} {request_line(miss.request, miss.body)}"]
-    reason = [*_reason(miss, place, cassette), *_renamed(miss, cassette, former), *_waiting(pending)]
+    reason = [*_reason(miss, place, cassette), *_renamed(miss, cassette, former, snapshots), *_waiting(pending)]
     return "\n".join([*head, *request, *reason, *_remedy(miss, command)])
 
 
@@ -107,14 +109,23 @@ def _reason(miss: Miss, place: int | None, cassette: str) -> list[str]:
     ]
 
 
-def _renamed(miss: Miss, cassette: str, former: tuple[str, str] | None) -> list[str]:
+def _renamed(miss: Miss, cassette: str, former: tuple[str, str] | None, snapshots: tuple[str, str] | None) -> list[str]:
     if former is None:
         return []
     path, test = former
+    outputs = (
+        []
+        if snapshots is None
+        else [
+            f"  git mv {' '.join(map(shlex.quote, snapshots))}",
+            f"  and change its first line to: # llmwatch snapshots 1: {miss.test}",
+        ]
+    )
     return [
         visible(f"{path}, of {test}, has a recording of this request. Was the test renamed? Then:"),
         f"  git mv {shlex.quote(path)} {shlex.quote(cassette)}",
         f"  and change its second line to: test: {miss.test}",
+        *outputs,
     ]
 
 

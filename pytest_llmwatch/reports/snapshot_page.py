@@ -9,6 +9,7 @@ from pytest_llmwatch.drift.verdicts import path_text
 from pytest_llmwatch.drift.visible import columns, visible, visible_json
 from pytest_llmwatch.drift.words import changed_spans, changed_text, shortened
 from pytest_llmwatch.expectations.expectation import shown
+from pytest_llmwatch.yaml_text import YamlProblem, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_llmwatch.calls import JSON
     from pytest_llmwatch.drift.verdicts import ChangedValue, Comparison
     from pytest_llmwatch.expectations.facts import ChangedFact
+    from pytest_llmwatch.snapshot_files import Snapshot
     from pytest_llmwatch.snapshot_notes import Note, SnapshotNotes
 
 # pytest writes ten columns before a line, and cuts a page of more than eight lines or 640 characters.
@@ -62,7 +64,17 @@ def unasked_page(op: str, value: object, snapshot: str) -> list[str]:
 
 def head_of(note: Note, op: str, snapshot: str) -> str:
     """What stands behind `assert`."""
-    return f"{shown(note.after.text, 24)} {op} {snapshot}"
+    return f"{_shown(note.after, 24)} {op} {snapshot}"
+
+
+def _shown(snapshot: Snapshot, width: int) -> str:
+    """The output on a line: a text in quotes, a value as JSON."""
+    if snapshot.kind == "text":
+        return shown(snapshot.text, width)
+    try:
+        return shown(load(f"{snapshot.text}\n"), width)
+    except YamlProblem:
+        return shown(snapshot.text, width)
 
 
 def unwanted_page(note: Note, head: str) -> list[str]:
@@ -86,7 +98,7 @@ def _head(note: Note) -> list[str]:
 def _body(note: Note, notes: SnapshotNotes, width: int) -> list[str]:
     comparison = note.comparison
     if comparison is None:
-        return [*_head(note), _row("now", shown(note.after.text, width))]
+        return [*_head(note), _row("now", _shown(note.after, width))]
     changes = _changes(comparison, width)
     if note.before is not None and not comparison.changed_values and comparison.verdict != "not comparable":
         before, after = changed_text(note.before.text, note.after.text, width=width)
