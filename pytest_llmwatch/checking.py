@@ -86,7 +86,8 @@ def _page(watch: Watch, item: pytest.Item, scope: Scope, drift: Drift) -> str:
     path = candidates.candidate_path(watch.config.rootpath, scope.path)
     is_kept = scope.recording.made > 0 or drift.notes != ()
     compared = [(note.after.name, note.comparison) for note in drift.notes if note.comparison is not None]
-    typed = typed_path(watch.config, path)
+    file = path if scope.recording.made else candidates.candidate_path(watch.config.rootpath, _approved(scope))
+    typed = typed_path(watch.config, file)
     width = shutil.get_terminal_size().columns
     return check_page(
         scope.recording.test,
@@ -169,9 +170,13 @@ def _snapshot(scope: Scope, drift: Drift) -> str | None:
     return dump(scope.snapshots.candidate())
 
 
+def _approved(scope: Scope) -> Path:
+    """The file of approved outputs, also where there is none."""
+    return candidates.snapshot_beside(scope.path) if scope.snapshots is None else scope.snapshots.path
+
+
 def _facts(watch: Watch, scope: Scope, drift: Drift) -> candidates.Facts:
-    beside = candidates.snapshot_beside(scope.path)
-    snapshot = beside if scope.snapshots is None else scope.snapshots.path
+    snapshot = _approved(scope)
     return candidates.Facts(
         test=scope.recording.test,
         cassette=candidates.way_to(watch.config.rootpath, scope.path),

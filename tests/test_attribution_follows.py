@@ -86,6 +86,19 @@ def test_a_call_that_the_application_makes_anew_is_one_cause():
     assert any("asked: Which language is this?" in line for line in told), told
 
 
+def test_a_new_call_with_the_words_of_an_old_one_is_said_to_be_like_it():
+    agent = AGENTS["en"].but(turns=ENGLISH.turns[1:], tools=())
+    calls = calls_of(agent, "openai_chat")[:1]
+    told = replace(
+        calls[0],
+        input_messages=(Message(role="system", parts=(TextPart(text="Be long."),)), *calls[0].input_messages),
+    )
+
+    added = attribution(calls, [*calls, told]).causes
+    assert added[0].after["like"].startswith("call 1, sent otherwise; ")
+    assert "like" not in attribution(calls, [*calls, replace(told, input_messages=())]).causes[0].after
+
+
 def test_calls_made_at_the_same_time_may_come_in_any_order():
     one, other = asked("Translate: cat", answer="Katze"), asked("Summarise the report", answer="It is short.")
 

@@ -191,7 +191,8 @@ def _request_changes(
             yield from (replace(change, calls=((new or 0) + 1,)) for change in request_changes(asked[0], asked[1]))
         elif new is not None:
             is_told = any(number <= new for number in changed)
-            yield Change(kind="call", name="call", after=_gist(after[new]), calls=(new + 1,), is_consequence=is_told)
+            gist = _gist(after[new]) | _likeness(after, new)
+            yield Change(kind="call", name="call", after=gist, calls=(new + 1,), is_consequence=is_told)
         elif old is not None:
             is_told = any(a is not None and b is not None and a < old and b + 1 in changed for a, b in pairs)
             yield Change(kind="call", name="call", before=_gist(before[old]), calls=(old + 1,), is_consequence=is_told)
@@ -204,7 +205,22 @@ def _asked(calls: Sequence[ModelCall], at: int | None, loose: set[int | None]) -
     return Asked(call=calls[at], earlier=Earlier(calls=calls[:at], unpaired=unpaired))
 
 
-def _gist(call: ModelCall) -> JSON:
+def _likeness(calls: Sequence[ModelCall], at: int) -> dict[str, JSON]:
+    """Which earlier call has the same words: recording what was missing leaves that of the old prompt in the file."""
+    words = _words(calls[at])
+    alike = next((place for place in range(at) if words and _words(calls[place]) == words), None)
+    if alike is None:
+        return {}
+    return {"like": f"call {alike + 1}, sent otherwise; if that is old, --llm-record drops it"}
+
+
+def _words(call: ModelCall) -> list[tuple[str, str]]:
+    """What is said in a request, whatever its instructions are."""
+    said = [(message.role, message.text) for message in call.input_messages]
+    return [one for one in said if one[0] not in ("system", "developer") and one[1]]
+
+
+def _gist(call: ModelCall) -> dict[str, JSON]:
     """A whole call in a few facts."""
     facts: dict[str, JSON] = {
         "model": call.request_model or call.response_model,

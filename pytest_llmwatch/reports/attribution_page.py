@@ -97,7 +97,7 @@ def _told_call(change: Change, side: JSON | Missing) -> JSON | Missing:
     """What a change has on one side; of a whole call, first what was asked: that says which one it is."""
     if change.kind != "call" or not isinstance(side, dict):
         return _unpacked(side)
-    return "\n".join(f"{name}: {side[name]}" for name in ("asked", "answered", "model") if side.get(name))
+    return "\n".join(f"{name}: {side[name]}" for name in ("asked", "like", "answered", "model") if side.get(name))
 
 
 def _one_sided(title: str, before: JSON | Missing, after: JSON | Missing, width: int) -> list[str]:
