@@ -160,7 +160,7 @@ with what was approved; it changes no cassette and no snapshot:""")
     story.says("## Decide\n\nWithout a terminal, as in CI, `review` lists what waits, worst first, and the commands:")
     story.runs("pytest-llmwatch review")
     assert story.last == 1
-    story.says("On a terminal it asks, one letter for each. Here the first is rejected, the second accepted:")
+    story.says("On a terminal it asks. Here the first is rejected, the second accepted:")
     story.runs("pytest-llmwatch review", keys=["r\n", "a\n"])
     story.says("No model was called for that: what was paid for in the check is what is kept.")
     story.runs("pytest -k damaged")
