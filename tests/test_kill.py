@@ -17,7 +17,7 @@ from conftest import Project, kill_group
 
 from pytest_llmwatch.cassette import parse
 
-KILLS = int(os.environ.get("LLMWATCH_KILLS", "50"))
+KILLS = int(os.environ.get("LLMWATCH_KILLS", "24"))
 SEED = 20_261_123
 AT_ONCE = 4
 TESTS = 12

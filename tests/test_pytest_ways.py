@@ -350,7 +350,9 @@ def test_an_unknown_argument_of_the_marker_is_an_error_that_names_the_known_ones
     """).pytest()
 
     result.assert_outcomes(errors=2)
-    result.stdout.fnmatch_lines(["*mark.llm*'modle'*ignore_request_fields*", "*mark.llm*positional*"])
+    result.stdout.fnmatch_lines(
+        ["*mark.llm takes no modle", "*it takes: *ignore_request_fields*", "*mark.llm*by their names*"]
+    )
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*settings.py*")
 

@@ -52,7 +52,7 @@ def place(root, number):
 def prepare(root):
     """Old baselines, and a new candidate for each."""
     (root / "pytest.ini").write_text("[pytest]\n")
-    (root / "test_bot.py").touch()
+    (root / "test_bot.py").write_text("".join(f"def test_{number}(): ...\n" for number in range(TESTS)))
     for number in range(TESTS):
         files = place(root, number)
         for path, text in zip(files, pair(number, "old"), strict=True):

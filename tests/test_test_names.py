@@ -22,6 +22,7 @@ SHOP = "class TestShop:\n    def test_one(self): ...\n"
         ("globals()[f'test_{name}'] = made()", "test_one", True),
         ("def broken(", "test_one", True),
         ("", "test_bot.function", True),
+        ("from pytest_bdd import scenarios\nscenarios('refund.feature')", "test_refund", True),
     ],
 )
 def test_a_file_may_define_what_its_text_has_or_may_hide(tmp_path, text, names, expected):
