@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from . import pairs, settings, store
+from .cassette_paths import without_folder
 from .drift.verdicts import Tolerance
 from .drift.visible import visible
 from .errors import SettingError, SnapshotMisuse, UnreadableCassette, UnreadableSnapshot
@@ -160,16 +161,10 @@ def _file_at(path: Path, shown_as: Callable[[], str], test: str) -> SnapshotFile
         file = parse(text, "")
     except UnreadableSnapshot as error:
         raise UnreadableSnapshot(shown_as(), error.problem, line=error.line, remedy=error.remedy) from error
-    if file.test != test and _names(file.test) != _names(test):
+    if file.test != test and without_folder(file.test) != without_folder(test):
         renamed = f"these snapshots belong to {file.test}, not to {test}: if the test was renamed, change line 1"
         raise UnreadableSnapshot(shown_as(), renamed, line=1)
     return SnapshotFile(test=test, snapshots=file.snapshots)
-
-
-def _names(test: str) -> str:
-    """A test's id from its file's name on; a root directory may move."""
-    place, colons, names = test.partition("::")
-    return place.rpartition("/")[2] + colons + names
 
 
 def _command(item: pytest.Item) -> str:

@@ -124,12 +124,13 @@ def _combining_marks() -> str:
 
 def _shared_length(one: Sequence[Hashable], other: Sequence[Hashable]) -> int:
     if isinstance(one, str) and isinstance(other, str):
-        return _shared_characters(one, other)
+        return shared_characters(one, other)
     pairs = enumerate(zip(one, other, strict=False))
     return next((index for index, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _shared_characters(one: str, other: str) -> int:
+def shared_characters(one: str, other: str) -> int:
+    """How many characters at the beginning of two texts are the same."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
@@ -194,8 +195,8 @@ def _rising(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def text_spans(before: str, after: str) -> list[Span]:
     """The changed words of two texts as character offsets; long texts are compared by lines."""
-    head = _shared_characters(before, after)
-    tail = _shared_characters(before[head:][::-1], after[head:][::-1])
+    head = shared_characters(before, after)
+    tail = shared_characters(before[head:][::-1], after[head:][::-1])
     start, spare = max(0, head - _WORD_MARGIN), max(0, tail - _WORD_MARGIN)
     old, new = before[start : len(before) - spare], after[start : len(after) - spare]
     spans_of = _word_spans if len(old) + len(new) <= _MOST_CHARACTERS else _line_spans

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+from pytest_llmwatch.drift.words import shared_characters
+
 _LONG = 100_000
 _MARGIN = 2000
 _MOST_COMPARED = 200_000
@@ -17,9 +19,9 @@ def without_shared(reference: str, text: str) -> tuple[str, str]:
     if max(len(reference), len(text)) <= _LONG:
         return reference, text
     reference, text = _emptied_lines(reference, text)
-    head = max(0, _shared_length(reference, text) - _MARGIN)
+    head = max(0, shared_characters(reference, text) - _MARGIN)
     reference, text = ("\n" * each.count("\n", 0, head) + each[head:] for each in (reference, text))
-    tail = max(0, _shared_length(reference[::-1], text[::-1]) - _MARGIN)
+    tail = max(0, shared_characters(reference[::-1], text[::-1]) - _MARGIN)
     reference, text = reference[: len(reference) - tail], text[: len(text) - tail]
     return _beginning(reference), _beginning(text)
 
@@ -27,18 +29,6 @@ def without_shared(reference: str, text: str) -> tuple[str, str]:
 def _beginning(text: str) -> str:
     emptied = len(text) - len(text.lstrip("\n"))
     return text[: emptied + _MOST_COMPARED]
-
-
-def _shared_length(one: str, other: str) -> int:
-    """How many characters at the beginning are the same."""
-    low, high = 0, min(len(one), len(other))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if one.startswith(other[low:middle], low):
-            low = middle
-        else:
-            high = middle - 1
-    return low
 
 
 def _emptied_lines(reference: str, text: str) -> tuple[str, str]:
