@@ -6,13 +6,10 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, cast
 
-from . import wire
-from .attempts import attempts_of, logical_calls
 from .drift.attribution import Attribution, attribution
 from .drift.verdicts import PASSING, severity
-from .pricing import priced_when_asked
+from .recorded_calls import calls_of, sdks_of
 from .recording_key import recording_key
-from .request_key import request_key
 from .roles import JUDGE
 from .snapshot_notes import Note
 from .watch import recorded_facts
@@ -20,12 +17,9 @@ from .watch import recorded_facts
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from .attempts import LogicalCall
-    from .calls import JSON, ModelCall
-    from .cassette import Cassette
+    from .calls import JSON
     from .drift.verdicts import DriftVerdict
     from .exchange import Exchange, Request
-    from .own_prices import Price
     from .reports.drift_lines import DriftFacts, Source
     from .watch import Scope
 
@@ -122,28 +116,3 @@ def note_drift(scope: Scope) -> None:
     """Keep for the report what a recording that replaces the baseline changes."""
     drift = drift_of(scope, is_over=not scope.is_fixture or scope.is_over)
     scope.drift = None if drift is None else drift.facts("record")
-
-
-def sdks_of(cassette: Cassette) -> Mapping[str, str] | None:
-    """The client libraries that a cassette says it was recorded with."""
-    said = cassette.recorded.get("sdks")
-    return {name: str(version) for name, version in said.items()} if isinstance(said, dict) else None
-
-
-def calls_of(
-    exchanges: Iterable[Exchange],
-    decode: Callable[[Exchange], ModelCall],
-    price: Callable[[ModelCall, Exchange], Price],
-) -> tuple[ModelCall, ...]:
-    """The model calls in a cassette as the application saw them, without those of judges."""
-    keyed = ((request_key(one.request), one) for one in exchanges if one.role != JUDGE)
-    return tuple(_read(call, decode, price) for _key, call in logical_calls(keyed))
-
-
-def _read(
-    call: LogicalCall,
-    decode: Callable[[Exchange], ModelCall],
-    price: Callable[[ModelCall, Exchange], Price],
-) -> ModelCall:
-    read = replace(wire.read(call.outcome, decode), attempts=attempts_of(call))
-    return priced_when_asked(read, lambda read: price(read, call.outcome))

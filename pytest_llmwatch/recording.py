@@ -21,8 +21,9 @@ from .calls import JSON, ModelCall
 from .errors import BudgetExceeded, ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
 from .judge_memory import RememberedJudges
-from .pricing import date_of, price_of, priced_when_asked, with_price
+from .pricing import date_of, price_of, with_price
 from .recorded_answers import RecordedAnswers
+from .recorded_calls import call_of
 from .redaction import kinds_replaced, literal_in, redacted
 from .request_key import key_of, request_target, significant_body
 from .roles import JUDGE, Asking, asking_now
@@ -402,8 +403,7 @@ class Recording:
         return [call for _key, call in logical_calls(live)]
 
     def _read(self, call: LogicalCall) -> ModelCall:
-        read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call))
-        return priced_when_asked(read, lambda read: self.price(read, call.outcome))
+        return call_of(call, self.decode, self.price)
 
     def _at_prices_of(self, now: datetime, call: LogicalCall) -> ModelCall:
         """The call without what was billed for it then."""

@@ -51,6 +51,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "foreign_cassettes": NOTHING,
         "attempts": NOTHING,
         "recorded_answers": NOTHING,
+        "recorded_calls": NOTHING,
         "raised": NOTHING,
         "bodies": NOTHING,
         "request_key": NOTHING,

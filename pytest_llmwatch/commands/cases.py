@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_llmwatch import store
-from pytest_llmwatch.cassette import Cassette, parse
 from pytest_llmwatch.drift.attribution import Attribution, attribution, not_comparable
 from pytest_llmwatch.drift.groups import grouped
 from pytest_llmwatch.drift.pairing import paired_calls
 from pytest_llmwatch.drift.verdicts import SEVERITY
-from pytest_llmwatch.drifting import calls_of, sdks_of
 from pytest_llmwatch.errors import UnreadableCassette, UnreadableSnapshot
-from pytest_llmwatch.request_key import ignored_field, without_ignored
-from pytest_llmwatch.snapshot_files import SnapshotFile
-from pytest_llmwatch.snapshot_files import parse as parse_snapshots
+from pytest_llmwatch.recorded_calls import sdks_of
+from pytest_llmwatch.request_key import ignored_field
 
 from .prices import installed_prices, pricer, project_lines, project_prices
+from .reading import Reader
 from .third_parties import decoder, installed_formats
 from .waiting import Waiting
 
@@ -28,6 +26,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_llmwatch.calls import ModelCall
+    from pytest_llmwatch.cassette import Cassette
+    from pytest_llmwatch.snapshot_files import SnapshotFile
+
+Content = TypeVar("Content")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,32 +88,28 @@ def cases_of(waiting: Iterable[Waiting], warn: Callable[[str], None]) -> list[Ca
     Raises:
         SettingError: the project's prices, or the fields that it ignores, make no sense.
     """
-    decode = decoder(installed_formats(warn))
-    price = pricer(project_prices(), installed_prices(warn))
-
-    ignored = [ignored_field(line) for line in project_lines("llm_ignore_request_fields")]
-
-    def read(cassette: Cassette) -> tuple[ModelCall, ...]:
-        plain = (replace(one, request=without_ignored(one.request, ignored)) for one in cassette.exchanges)
-        return calls_of(plain, decode, price)
-
-    return [_case(one, read) for one in waiting]
+    reader = Reader(
+        decode=decoder(installed_formats(warn)),
+        price=pricer(project_prices(), installed_prices(warn)),
+        ignored=[ignored_field(line) for line in project_lines("llm_ignore_request_fields")],
+    )
+    return [_case(one, reader) for one in waiting]
 
 
-def _case(one: Waiting, read: Callable[[Cassette], tuple[ModelCall, ...]]) -> Case:
+def _case(one: Waiting, reader: Reader) -> Case:
     if one.problem is not None:
         return Case(waiting=one, found=not_comparable(one.problem, test=one.test))
     try:
-        after = _cassette(one.path)
-        snapshots = _snapshots_of(one)
+        after = _at(one.path, reader.cassette)
+        snapshots = _snapshots_of(one, reader)
     except (UnreadableCassette, UnreadableSnapshot) as error:
         damaged = replace(one, problem=error.problem)
         return Case(waiting=damaged, found=not_comparable(error.problem, test=one.test))
     try:
-        before = _cassette(one.target)
+        before = _at(one.target, reader.cassette)
     except UnreadableCassette as error:
         return Case(waiting=one, found=not_comparable(f"the recording: {error.problem}", test=one.test))
-    return _compared(one, before, after, snapshots, read)
+    return _compared(one, before, after, snapshots, reader)
 
 
 def _compared(
@@ -119,9 +117,9 @@ def _compared(
     before: Cassette | None,
     after: Cassette | None,
     snapshots: tuple[SnapshotFile | None, SnapshotFile | None],
-    read: Callable[[Cassette], tuple[ModelCall, ...]],
+    reader: Reader,
 ) -> Case:
-    old, new = (() if cassette is None else read(cassette) for cassette in (before, after))
+    old, new = (() if cassette is None else reader.calls(cassette) for cassette in (before, after))
     texts = tuple(_texts(old, new, snapshots))
     sides: list[Mapping[str, object]] = [cassette.recorded if cassette else {} for cassette in (before, after)]
     # A check knew the tolerances of the test's own comparisons.
@@ -134,22 +132,17 @@ def _compared(
     return Case(waiting=one, found=found, texts=texts, before=sides[0], after=sides[1])
 
 
-def _cassette(path: Path) -> Cassette | None:
+def _at(path: Path, read: Callable[[str, str], Content]) -> Content | None:
     text = store.read_text(path)
-    return None if text is None else parse(text, str(path))
+    return None if text is None else read(text, str(path))
 
 
-def _snapshots_of(one: Waiting) -> tuple[SnapshotFile | None, SnapshotFile | None]:
+def _snapshots_of(one: Waiting, reader: Reader) -> tuple[SnapshotFile | None, SnapshotFile | None]:
     """The approved snapshots and those that would be; a pending recording has none."""
     if one.candidate is None:
         return None, None
-    before, after = (_snapshots(files[1]) for files in (one.candidate.targets, one.candidate.files))
+    before, after = (_at(files[1], reader.snapshots) for files in (one.candidate.targets, one.candidate.files))
     return (before, after) if after else (None, None)
-
-
-def _snapshots(path: Path) -> SnapshotFile | None:
-    text = store.read_text(path)
-    return None if text is None else parse_snapshots(text, str(path))
 
 
 def _texts(

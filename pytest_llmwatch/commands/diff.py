@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -15,8 +14,9 @@ from pytest_llmwatch.errors import LLMWatchError
 
 from .candidate_diffs import candidate_differences, root_of_candidates
 from .diff_files import NothingThere, differences, path_filter, unit_of
-from .diff_tests import Reader, shown_from, sums_of, test_changes
+from .diff_tests import SideReader, shown_from, sums_of, test_changes
 from .git_tree import GitProblem, Repository, Revision, repository_at
+from .reading import Reader
 from .waiting import UnknownName
 
 if TYPE_CHECKING:
@@ -99,16 +99,14 @@ def run_changes(
         UnknownName: there is no such candidate.
     """
     here = Path.cwd()
-    reader_of = partial(Reader, decode=decode, price=price, ignored=ignored)
+    reader = Reader(decode=decode, price=price, ignored=ignored)
     root = root_of_candidates(here, [*asked.arguments, *(asked.paths or ())])
     if root is not None:
-        return _candidate_changes(root, asked, reader_of(shown=shown_from(root, here)), day=day)
-    return _changes_since(repository_at(here), here, asked, reader_of=reader_of, day=day)
+        return _candidate_changes(root, here, asked, reader=reader, day=day)
+    return _changes_since(repository_at(here), here, asked, reader=reader, day=day)
 
 
-def _changes_since(
-    repository: Repository, here: Path, asked: Asked, *, reader_of: Callable[..., Reader], day: str
-) -> RunChanges:
+def _changes_since(repository: Repository, here: Path, asked: Asked, *, reader: Reader, day: str) -> RunChanges:
     """What differs from a revision of git."""
     revision, paths = _revision_and_paths(repository, here, asked)
     base = revision or repository.main_revision()
@@ -116,23 +114,24 @@ def _changes_since(
     found = differences(repository, base, is_wanted)
     if paths:
         _check_paths(repository, base, here, paths)
-    reader = reader_of(shown=shown_from(repository.root.resolve(), here.resolve()))
-    tests = tuple(test_changes(found, reader))
+    sides = SideReader(reader=reader, shown=shown_from(repository.root.resolve(), here.resolve()))
+    tests = tuple(test_changes(found, sides))
     return RunChanges(
         base=base.name,
         tests=tests,
         unchanged=len(found.unchanged),
-        unreadable=tuple(reader.unreadable),
-        spend=sums_of(reader),
+        unreadable=tuple(sides.unreadable),
+        spend=sums_of(sides),
         day=day,
     )
 
 
-def _candidate_changes(root: Path, asked: Asked, reader: Reader, *, day: str) -> RunChanges:
+def _candidate_changes(root: Path, here: Path, asked: Asked, *, reader: Reader, day: str) -> RunChanges:
     """What candidates would change of the recordings; git has no part in it."""
     found = candidate_differences(root, [*asked.arguments, *(asked.paths or ())])
-    tests = tuple(test_changes(found, reader))
-    return RunChanges(base="the recordings", tests=tests, unchanged=0, unreadable=(), spend=sums_of(reader), day=day)
+    sides = SideReader(reader=reader, shown=shown_from(root, here))
+    tests = tuple(test_changes(found, sides))
+    return RunChanges(base="the recordings", tests=tests, unchanged=0, unreadable=(), spend=sums_of(sides), day=day)
 
 
 def _revision_and_paths(repository: Repository, here: Path, asked: Asked) -> tuple[Revision | None, Sequence[str]]:

@@ -3,93 +3,75 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_llmwatch import cassette as cassettes
-from pytest_llmwatch import snapshot_files, wire
-from pytest_llmwatch.attempts import attempts_of, logical_calls
+from pytest_llmwatch import snapshot_files
 from pytest_llmwatch.calls import ModelCall
-from pytest_llmwatch.cassette import Cassette
 from pytest_llmwatch.cassette_paths import without_folder
 from pytest_llmwatch.drift.attribution import Attribution, attribution, not_comparable
 from pytest_llmwatch.drift.changes import SpendChange, totals_of
 from pytest_llmwatch.drift.run_changes import SnapshotChange, Status, TestChange
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCassette, UnreadableSnapshot
-from pytest_llmwatch.exchange import Exchange
-from pytest_llmwatch.own_prices import Price
-from pytest_llmwatch.pricing import with_price
+from pytest_llmwatch.recorded_calls import sdks_of
 from pytest_llmwatch.recording_key import recording_key
-from pytest_llmwatch.request_key import IgnoredField, request_key, without_ignored
 from pytest_llmwatch.snapshot_comparison import compare_snapshots
 
 from .diff_files import SNAPSHOT, Difference, Side, with_moves
+from .reading import Reader
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pytest_llmwatch.cassette import Cassette
     from pytest_llmwatch.drift.verdicts import Tolerance
     from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile
 
     from .diff_files import Differences
 
-JUDGE = "judge"
+Content = TypeVar("Content")
 
 
-@dataclass(slots=True)
-class Reader:
-    """Reads cassettes and snapshots, and prices their calls; what was read before is kept.
+@dataclass(slots=True, kw_only=True)
+class SideReader:
+    """Reads the sides of differences, and keeps what all of them cost.
 
     Attributes:
-        decode: How a call is read from an exchange.
-        price: What a call costs, at the prices of one day.
+        reader: How a text is read.
         shown: How a user would type a path from the root.
-        ignored: What of a request does not count.
         before: All calls that the recordings had.
         after: All calls that they have.
         unreadable: What is wrong with recordings that cannot be read.
     """
 
-    decode: Callable[[Exchange], ModelCall]
-    price: Callable[[ModelCall, Exchange], Price]
+    reader: Reader
     shown: Callable[[str], str]
-    ignored: Sequence[IgnoredField] = ()
     before: list[ModelCall] = field(default_factory=list)
     after: list[ModelCall] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
-    _read: dict[int, Cassette | LLMWatchError] = field(default_factory=dict)
 
     def cassette(self, path: str, text: str | LLMWatchError) -> Cassette | LLMWatchError:
         """The recording in a text, or why it cannot be read."""
-        if not isinstance(text, str):
-            return text
-        if id(text) not in self._read:
-            try:
-                self._read[id(text)] = cassettes.parse(text, self.shown(path))
-            except LLMWatchError as error:
-                self._read[id(text)] = error
-        return self._read[id(text)]
+        return self._read(self.reader.cassette, path, text)
 
-    def calls(self, cassette: Cassette) -> list[ModelCall]:
-        """The test's own calls as the application saw them, with their prices."""
-        own = [exchange for exchange in cassette.exchanges if exchange.role != JUDGE]
-        calls = []
-        for _key, one in logical_calls((request_key(exchange.request), exchange) for exchange in own):
-            outcome = replace(one.outcome, request=without_ignored(one.outcome.request, self.ignored))
-            call = replace(wire.read(outcome, self.decode), attempts=attempts_of(one))
-            calls.append(with_price(call, self.price(call, one.outcome)))
-        return calls
+    def calls(self, cassette: Cassette) -> tuple[ModelCall, ...]:
+        """The test's own calls in a recording."""
+        return self.reader.calls(cassette)
 
     def snapshots(self, side: Side) -> SnapshotFile | LLMWatchError | None:
         """The snapshots of a side, or why they cannot be read."""
-        if side.snapshot is None:
-            return None
-        text = side.texts[side.snapshot]
+        path = side.snapshot
+        return None if path is None else self._read(self.reader.snapshots, path, side.texts[path])
+
+    def _read(
+        self, read: Callable[[str, str], Content], path: str, text: str | LLMWatchError
+    ) -> Content | LLMWatchError:
         if not isinstance(text, str):
             return text
         try:
-            return snapshot_files.parse(text, self.shown(side.snapshot))
+            return read(text, self.shown(path))
         except LLMWatchError as error:
             return error
 
@@ -107,7 +89,7 @@ class Reader:
             yield "recording", recording_key(cassette.exchanges) or side.cassette
 
 
-def test_changes(differences: Differences, reader: Reader) -> list[TestChange]:
+def test_changes(differences: Differences, reader: SideReader) -> list[TestChange]:
     """What became of each test, the gravest first; all calls go into the reader's sums."""
     found = with_moves(differences.found, reader.keys)
     changes = [_test_change(one, reader) for one in found]
@@ -122,12 +104,12 @@ def test_changes(differences: Differences, reader: Reader) -> list[TestChange]:
     return sorted(changes, key=lambda one: one.rank, reverse=True)
 
 
-def sums_of(reader: Reader) -> SpendChange:
+def sums_of(reader: SideReader) -> SpendChange:
     """What all recordings that could be read cost together, before and now."""
     return SpendChange(before=totals_of(reader.before), after=totals_of(reader.after))
 
 
-def _test_change(difference: Difference, reader: Reader) -> TestChange:
+def _test_change(difference: Difference, reader: SideReader) -> TestChange:
     before, after = difference.before, difference.after
     files = [
         reader.shown(path) for path in sorted(difference.changed, key=lambda path: (path.endswith(SNAPSHOT), path))
@@ -159,7 +141,7 @@ def _status(before: Side, after: Side) -> Status:
 
 
 def _test_of(
-    difference: Difference, reader: Reader, snapshots: list[SnapshotFile | LLMWatchError | None]
+    difference: Difference, reader: SideReader, snapshots: list[SnapshotFile | LLMWatchError | None]
 ) -> str | None:
     """The test's id as the newest file that can be read has it."""
     for side, file in ((difference.after, snapshots[1]), (difference.before, snapshots[0])):
@@ -173,14 +155,14 @@ def _test_of(
 
 
 def _attribution(
-    difference: Difference, reader: Reader, snapshots: list[SnapshotFile | LLMWatchError | None]
+    difference: Difference, reader: SideReader, snapshots: list[SnapshotFile | LLMWatchError | None]
 ) -> Attribution | None:
     """Of the recordings, which both sides have or one of them; the sums of the reader grow by them."""
     sides = difference.before, difference.after
     if not {side.cassette for side in sides} & difference.changed:
         return None
     read = [None if one.cassette is None else reader.cassette(one.cassette, one.texts[one.cassette]) for one in sides]
-    calls = [reader.calls(one) if isinstance(one, cassettes.Cassette) else [] for one in read]
+    calls = [reader.calls(one) if isinstance(one, cassettes.Cassette) else () for one in read]
     reader.before += calls[0]
     reader.after += calls[1]
     broken = [one for one in read if isinstance(one, LLMWatchError)]
@@ -188,7 +170,7 @@ def _attribution(
         side = "" if isinstance(read[1], LLMWatchError) else "as it was before, "
         reader.unreadable.append(side + problem_of(broken[-1]))
         return not_comparable(side + problem_of(broken[-1]))
-    sdks = [_sdks(one) if isinstance(one, cassettes.Cassette) else None for one in read]
+    sdks = [sdks_of(one) if isinstance(one, cassettes.Cassette) else None for one in read]
     tolerance = _tolerance(snapshots[1]) or _tolerance(snapshots[0])
     return attribution(calls[0], calls[1], tolerance=tolerance, sdks_before=sdks[0], sdks_after=sdks[1])
 
@@ -199,11 +181,6 @@ def problem_of(error: LLMWatchError) -> str:
         return str(error).split("\n")[0]
     place = f"{error.path}, line {error.line}" if error.line else error.path
     return f"{place}: {error.problem}"
-
-
-def _sdks(cassette: Cassette) -> dict[str, str] | None:
-    listed = cassette.recorded.get("sdks")
-    return {name: str(version) for name, version in listed.items()} if isinstance(listed, dict) else None
 
 
 def _tolerance(file: SnapshotFile | LLMWatchError | None) -> Tolerance | None:

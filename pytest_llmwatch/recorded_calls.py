@@ -1,0 +1,47 @@
+"""The model calls that stand in exchanges, as the application saw them: retries inside, money when somebody asks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from . import wire
+from .attempts import attempts_of, logical_calls
+from .pricing import priced_when_asked
+from .request_key import request_key
+from .roles import JUDGE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .attempts import LogicalCall
+    from .calls import ModelCall
+    from .cassette import Cassette
+    from .exchange import Exchange
+    from .own_prices import Price
+
+
+def calls_of(
+    exchanges: Iterable[Exchange],
+    decode: Callable[[Exchange], ModelCall],
+    price: Callable[[ModelCall, Exchange], Price],
+) -> tuple[ModelCall, ...]:
+    """The test's own calls, without those of judges."""
+    keyed = ((request_key(one.request), one) for one in exchanges if one.role != JUDGE)
+    return tuple(call_of(call, decode, price) for _key, call in logical_calls(keyed))
+
+
+def call_of(
+    call: LogicalCall,
+    decode: Callable[[Exchange], ModelCall],
+    price: Callable[[ModelCall, Exchange], Price],
+) -> ModelCall:
+    """One call with its attempts."""
+    read = replace(wire.read(call.outcome, decode), attempts=attempts_of(call))
+    return priced_when_asked(read, lambda read: price(read, call.outcome))
+
+
+def sdks_of(cassette: Cassette) -> Mapping[str, str] | None:
+    """The client libraries that a cassette says it was recorded with."""
+    said = cassette.recorded.get("sdks")
+    return {name: str(version) for name, version in said.items()} if isinstance(said, dict) else None
