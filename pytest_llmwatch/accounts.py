@@ -22,7 +22,7 @@ class Account:
         guessed: The part of `spent` that is an estimate, because nobody knows the cost.
         under_way: How many calls are not over.
         stop: The call that was refused; no other is admitted.
-        unknown: Why the cost of calls that were answered is not known.
+        unknown: Why the cost of calls that were answered is not known, and of how many.
         seen: How many calls of a model were settled, and their cost together.
     """
 
@@ -31,7 +31,7 @@ class Account:
     guessed: Decimal = _NOTHING
     under_way: int = 0
     stop: Stop | None = None
-    unknown: list[str] = field(default_factory=list)
+    unknown: dict[str, int] = field(default_factory=dict)
     seen: dict[str, tuple[int, Decimal]] = field(default_factory=dict)
 
     @property
@@ -67,7 +67,8 @@ class Account:
             guess = estimate if guess is None else guess
             self.spent += guess
             self.guessed += guess
-            self.unknown += [settlement.reason] if settlement.reason else []
+            if settlement.reason:
+                self.unknown[settlement.reason] = self.unknown.get(settlement.reason, 0) + 1
             return
         self.spent += settlement.cost
         if settlement.model is not None:
@@ -87,7 +88,7 @@ class Account:
             "guessed": str(self.guessed),
             "under_way": self.under_way,
             "stop": None if self.stop is None else self.stop.to_json(),
-            "unknown": list(self.unknown),
+            "unknown": dict(self.unknown),
             "seen": {model: [times, str(total)] for model, (times, total) in self.seen.items()},
         }
 
@@ -127,7 +128,7 @@ class Settlement:
 def account_in(held: dict[str, JSON]) -> Account:
     """The account that was kept."""
     seen: dict[str, list[str]] = held["seen"]  # type: ignore[assignment]  # as `to_json` wrote it
-    unknown: list[str] = held["unknown"]  # type: ignore[assignment]  # the same
+    unknown: dict[str, int] = held["unknown"]  # type: ignore[assignment]  # the same
     under_way: int = held["under_way"]  # type: ignore[assignment]  # the same
     return Account(
         spent=Decimal(str(held["spent"])),

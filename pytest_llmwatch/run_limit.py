@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def _live_cost(limit: Decimal, config: pytest.Config, entries: Iterable[Entry]) 
             limit=limit,
             spent=account.spent + account.reserved,
             guessed=account.guessed + account.reserved,
-            unknown=tuple(account.unknown),
+            unknown=account.unknown,
             is_live=True,
             is_stopped=account.is_stopped,
             dearest=_dearest(costs),
@@ -63,7 +64,7 @@ def _recorded_cost(limit: Decimal, entries: Iterable[Entry]) -> RunCost:
     return RunCost(
         limit=limit,
         spent=sum(costs.values(), Decimal(0)),
-        unknown=tuple(reason for entry in largest.values() for reason in entry.get("recorded_unpriced", [])),
+        unknown=Counter(reason for entry in largest.values() for reason in entry.get("recorded_unpriced", [])),
         dearest=_dearest(costs),
     )
 

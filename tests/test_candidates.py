@@ -193,6 +193,22 @@ def test_an_accept_killed_between_cassette_and_snapshots_is_finished_by_whoever_
     assert not next_path(target).exists()
 
 
+def test_a_candidate_for_a_file_above_the_root_is_taken_over_by_force_alone(root, monkeypatch):
+    inner, test, cassette = root / "inner", f"../{TEST}", f"../{CASSETTE}"
+    write(inner / "pytest.ini", "[pytest]\n")
+    monkeypatch.chdir(inner)
+    kept(inner, test=test, cassette=cassette)
+    (waiting,) = waiting_in(inner)
+
+    assert not approval.is_ready(waiting, inner)
+    with pytest.raises(approval.Refused, match=r"not below the root(?s:.*)accept \.\./tests/test_bot\.py::.* --force"):
+        approval.accept(waiting, inner, force=False)
+    assert not (root / CASSETTE).exists()
+
+    approval.accept(waiting, inner, force=True)
+    assert (root / CASSETTE).read_text() == text(2)
+
+
 def test_a_pending_recording_becomes_the_cassette_unless_that_is_newer(root):
     pending = write(root / CASSETTE.replace(".yaml", ".pending.yaml"), text(2))
     (one,) = waiting_in(root)

@@ -44,6 +44,7 @@ from pytest_llmwatch import (
     starting_with,
     xml_of,
 )
+from pytest_llmwatch.expectations import time_limits
 from pytest_llmwatch.expectations.lengths import count_sentences, count_words
 from pytest_llmwatch.expectations.time_limits import OutOfTime, limited, span_of
 
@@ -546,6 +547,36 @@ def test_a_search_off_the_main_thread_is_given_up_too():
     thread.join()
 
     assert outcome == [(1, 3), "out of time"]
+
+
+def test_what_was_given_up_is_not_begun_again_to_explain_it(monkeypatch):
+    monkeypatch.setattr(time_limits, "SECONDS", 0.3)
+    hostile, text = {"pattern": "(a+)+$"}, "a" * 40 + "!"
+    expected = json_of({"type": "object", "additionalProperties": hostile})
+    begun = []
+
+    def never_ends():
+        begun.append(None)
+        while True:
+            pass
+
+    for _again in range(3):
+        with pytest.raises(OutOfTime):
+            limited(never_ends, key=lambda: "never ends")
+    first, took_first = timed(lambda: expected.judge({"a": text}))
+    second, took_again = timed(lambda: expected.judge({"a": text}))
+
+    assert len(begun) == 1
+    assert "was given up after" in first.reason
+    assert second == first
+    assert took_again < 0.1 < took_first
+    assert expected.judge({"a": "a"}).passed
+    assert json_of({"type": "object"}).judge({"a": text}).passed
+
+
+def timed(function):
+    began = time.process_time()
+    return function(), time.process_time() - began
 
 
 def test_the_limit_leaves_no_timer_behind():

@@ -144,8 +144,20 @@ def test_an_account_sets_aside_settles_and_stops_for_good():
     assert not account.reserve(Decimal(0), 10 * CENT, stop())
     assert (account.is_stopped, account.stop) == (True, stop(spent=CENT, reserved=4 * CENT))
     account.settle(4 * CENT, Settlement(cost=None, reason="no usage"))
-    assert (account.spent, account.guessed, account.unknown) == (5 * CENT, 4 * CENT, ["no usage"])
+    assert (account.spent, account.guessed, account.unknown) == (5 * CENT, 4 * CENT, {"no usage": 1})
     assert account_in(account.to_json()) == account
+
+
+def test_an_account_of_many_calls_without_a_price_is_no_longer_than_that_of_two():
+    account, kept = Account(), []
+    for number in range(50):
+        assert account.reserve(CENT, 100 * CENT, stop())
+        account.settle(CENT, Settlement(cost=None, reason=f"no usage {number % 2}"))
+        kept.append(len(str(account.to_json())))
+
+    assert account.unknown == {"no usage 0": 25, "no usage 1": 25}
+    assert account_in(account.to_json()) == account
+    assert kept[-1] <= kept[1] + 10
 
 
 def test_an_account_may_be_spent_to_its_last_cent_and_is_left_as_it_was_by_a_call_that_another_limit_stops():
@@ -266,7 +278,7 @@ def test_threads_spend_from_one_account(tmp_path, kind):
         ),
         ({"spent": "0.6", "is_live": True, "is_stopped": True}, ["spent $0.60 of $0.50"], ["This run fails. Over the"]),
         (
-            {"spent": "0", "unknown": ("x\x1b",)},
+            {"spent": "0", "unknown": {"x\x1b": 1}},
             ["cost as recorded: $0.00 of $0.50"],
             ["This run fails. The limit of the whole run, $0.50"],
         ),

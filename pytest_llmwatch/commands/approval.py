@@ -30,11 +30,13 @@ def accept(one: Waiting, root: Path, *, force: bool) -> str:
     """Make it the baseline; what was done, in words.
 
     Raises:
-        Refused: it is damaged, or (without `force`) older than the baseline, or its test is gone.
+        Refused: it is damaged, or (without `force`) older than the baseline, or its test is gone or above the root.
         OSError: the disk refuses.
     """
     if one.problem is not None:
         raise Refused(_damaged(one.problem, one.path))
+    if not force and one.is_beyond(root):
+        raise Refused(_beyond(one, root))
     gone = None if force else one.gone(root)
     if gone is not None:
         reject = f"pytest-llmwatch reject {shlex.quote(name_of(one))}"
@@ -46,7 +48,7 @@ def is_ready(one: Waiting, root: Path) -> bool:
     """Whether it goes over with `--all`: it is whole, its test is there and has passed, the baseline is the old one."""
     candidate = one.candidate
     is_whole = candidate is not None and candidate.is_whole and not candidate.is_outdated
-    return is_whole and not one.has_failed and one.problem is None and one.gone(root) is None
+    return is_whole and not (one.has_failed or one.problem or one.is_beyond(root) or one.gone(root))
 
 
 def still_waiting(one: Waiting) -> list[str]:
@@ -141,6 +143,14 @@ def _check_snapshots(text: str, path: Path) -> None:
         parse_snapshots(text, _shown(path))
     except UnreadableSnapshot as error:
         raise Refused(_damaged(error.problem, path)) from error
+
+
+def _beyond(one: Waiting, root: Path) -> str:
+    return (
+        f"it would write {_shown(one.target)}, which is not below the root directory {root}: candidates may come from "
+        "elsewhere, and nothing but their own word says that this one belongs there\n"
+        f"To take it all the same: pytest-llmwatch accept {shlex.quote(name_of(one))} --force"
+    )
 
 
 def _damaged(problem: str, path: Path) -> str:

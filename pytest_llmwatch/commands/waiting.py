@@ -77,6 +77,11 @@ class Waiting:
             return f"there is no {place}"
         return None if may_define(file, names) else f"{place} does not define {names.partition('[')[0]}"
 
+    def is_beyond(self, root: Path) -> bool:
+        """Whether it would write what is not below the root; a pending recording was found there."""
+        targets = () if self.candidate is None else self.candidate.targets
+        return not all(target.is_relative_to(root) for target in targets)
+
     @property
     def module(self) -> Path:
         """The test file, by the place of the cassette."""

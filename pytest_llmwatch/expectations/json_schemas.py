@@ -73,7 +73,7 @@ def json_of(
         if isinstance(found, Verdict):
             return found
         try:
-            faults = limited(partial(faults_of, found))
+            faults = limited(partial(faults_of, found), key=lambda: (judge, _key_of(found.value)))
         except OutOfTime:
             reason = f"was given up after {SECONDS:g} seconds: a pattern of the schema backtracks too much"
             return Verdict(passed=False, is_undecided=True, reason=reason)
@@ -83,6 +83,14 @@ def json_of(
 
     written = arguments(schema_or_model, in_text=in_text)
     return Rule(wanted=f"json_of({written})", rule=judge)
+
+
+def _key_of(value: JSON) -> object:
+    """What tells a value from others; what is no JSON after all is like nothing else."""
+    try:
+        return json.dumps(value, default=id)
+    except (TypeError, ValueError, RecursionError):
+        return object()
 
 
 def _further_schemas(schemas: object) -> list[Mapping[str, JSON]]:

@@ -148,7 +148,10 @@ def html_of(*, required: Iterable[str] = (), forbidden: Iterable[str] = (), in_t
     def judge(value: str) -> Verdict:
         try:
             return limited(
-                lambda: judged_bare(value, lambda text: _judge_html(text, needed, banned), what="HTML", in_text=in_text)
+                lambda: judged_bare(
+                    value, lambda text: _judge_html(text, needed, banned), what="HTML", in_text=in_text
+                ),
+                key=lambda: (judge, value),
             )
         except OutOfTime:
             return Verdict(passed=False, is_undecided=True, reason=f"was given up after {SECONDS:g} seconds")

@@ -114,7 +114,8 @@ def sql_of(
                     lambda text: _judge_sql(text, dialect, allowed, read_only=read_only),
                     what="SQL",
                     in_text=in_text,
-                )
+                ),
+                key=lambda: (judge, value),
             )
         except OutOfTime:
             return Verdict(passed=False, is_undecided=True, reason=f"was given up after {SECONDS:g} seconds")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     import re
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
 T = TypeVar("T")
 
@@ -28,12 +28,29 @@ class OutOfTime(Exception):
     """A computation did not end in its time."""
 
 
-def limited(function: Callable[[], T], seconds: float = SECONDS) -> T:
+def limited(function: Callable[[], T], seconds: float | None = None, *, key: Callable[[], Hashable] | None = None) -> T:
     """What the function returns; `OutOfTime` when it computes for longer.
 
     Python's regular expressions look for signals while they search, and this process's own computing time has a signal
     that next to nobody else uses. Off the main thread, and on Windows, there is no such limit.
+
+    Args:
+        function: The computation.
+        seconds: Of this process's own time; `SECONDS` unless said.
+        key: What tells this computation from others; one that was given up once is not begun again.
     """
+    # A failed comparison is judged again, for its page.
+    if key is not None and _given_up() and key() in _given_up():
+        raise OutOfTime
+    try:
+        return _within(function, SECONDS if seconds is None else seconds)
+    except OutOfTime:
+        if key is not None:
+            _give_up(key())
+        raise
+
+
+def _within(function: Callable[[], T], seconds: float) -> T:
     if not _has_signals():
         return function()
     import signal
@@ -58,7 +75,6 @@ def span_of(
     pattern: re.Pattern[str], text: str, *, whole: bool = False, seconds: float = SECONDS
 ) -> tuple[int, int] | None:
     """Where the pattern first matches; `OutOfTime` when that takes too long, on any thread and system."""
-    # A failed comparison is judged again, for its page.
     key = (pattern, whole, text, seconds)
     if key in _given_up():
         raise OutOfTime
@@ -68,15 +84,19 @@ def span_of(
             return match and match.span()
         return _span_of_another_process(pattern, "fullmatch" if whole else "search", text, seconds)
     except OutOfTime:
-        _given_up()[key] = None
-        for old in list(_given_up())[:-_MOST_GIVEN_UP]:
-            _given_up().pop(old, None)
+        _give_up(key)
         raise
 
 
+def _give_up(key: Hashable) -> None:
+    _given_up()[key] = None
+    for old in list(_given_up())[:-_MOST_GIVEN_UP]:
+        _given_up().pop(old, None)
+
+
 @cache
-def _given_up() -> dict[tuple[re.Pattern[str], bool, str, float], None]:
-    """The searches of this process that took too long."""
+def _given_up() -> dict[Hashable, None]:
+    """What took too long in this process."""
     return {}
 
 

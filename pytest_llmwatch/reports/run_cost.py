@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from pytest_llmwatch.budgets import amount_text
@@ -21,7 +22,7 @@ class RunCost:
     Attributes:
         spent: What is known of it, and the estimates of live calls that broke off.
         guessed: The part of `spent` that is an estimate.
-        unknown: Why the cost of calls is not known, for each of them.
+        unknown: Why the cost of calls is not known, and of how many.
         is_live: The money was spent in this run; else it is what the recordings cost.
         is_stopped: A live call was refused.
         dearest: The tests that cost most, with what they cost.
@@ -30,7 +31,7 @@ class RunCost:
     limit: Decimal
     spent: Decimal
     guessed: Decimal = Decimal(0)
-    unknown: tuple[str, ...] = ()
+    unknown: Mapping[str, int] = field(default_factory=dict)
     is_live: bool = False
     is_stopped: bool = False
     dearest: tuple[tuple[str, Decimal], ...] = ()
@@ -64,9 +65,9 @@ def alarms_of(cost: RunCost) -> list[str]:
     reasons = Counter(cost.unknown)
     shown = [f"  {visible(reason)}" for reason, _times in reasons.most_common(SHOWN_REASONS)]
     more = [f"  and {len(reasons) - len(shown)} more reasons"] if len(reasons) > len(shown) else []
-    calls = "call has" if len(cost.unknown) == 1 else "calls have"
+    calls = "call has" if reasons.total() == 1 else "calls have"
     return [
-        f"{FAILS} The limit of the whole run, {limit}, cannot be enforced: {len(cost.unknown)} {calls} no price.",
+        f"{FAILS} The limit of the whole run, {limit}, cannot be enforced: {reasons.total()} {calls} no price.",
         *shown,
         *more,
         "  To see what would price them: pytest-llmwatch cost",
