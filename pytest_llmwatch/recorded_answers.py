@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .attempts import LogicalCall, logical_calls, retry_number
 from .calls import JSON
 from .exchange import Exchange, Request
-from .redaction import fits, may_stand_for_another
+from .placeholders import fits, may_stand_for_another
 from .request_key import key_of, request_target
 
 

@@ -21,10 +21,11 @@ from .calls import JSON, ModelCall
 from .errors import BudgetExceeded, ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
 from .judge_memory import RememberedJudges
+from .placeholders import literal_in
 from .pricing import date_of, price_of, with_price
 from .recorded_answers import RecordedAnswers
 from .recorded_calls import call_of
-from .redaction import kinds_replaced, literal_in, redacted
+from .redaction import kinds_replaced, redacted
 from .request_key import key_of, request_target, significant_body
 from .roles import JUDGE, Asking, asking_now
 from .spend import Spend, origin_text, spend_of

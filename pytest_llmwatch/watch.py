@@ -36,13 +36,14 @@ from .pricing import date_of, price_of
 from .quiet_threads import without_refusals_of_threads
 from .recorder import Switchboard
 from .recording import Recording
-from .redaction import KNOWN, Patterns, Secrets, compiled, redacted, redacted_text
+from .redaction import redacted, redacted_text
 from .reports.drift_lines import DriftFacts
 from .reports.guard_page import address_of
 from .reports.model_swap import signed_page
 from .reports.progress import Progress
 from .reports.summary import Entry, kind_of
 from .request_key import ignored_field, significant_body
+from .secret_spans import KNOWN, Patterns, Secrets, compiled
 from .spend import spend_of
 from .typed_names import typed_id
 from .write_policy import Mode, Outcome, Write, decide

@@ -18,17 +18,9 @@ from pytest_llmwatch.environment_secrets import SeenSecrets, forms_of
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.key_shapes import looks_random
-from pytest_llmwatch.redaction import (
-    Secrets,
-    compiled,
-    findings_in,
-    fits,
-    kinds_replaced,
-    redacted,
-    redacted_body,
-    redacted_text,
-    redacted_uri,
-)
+from pytest_llmwatch.placeholders import fits
+from pytest_llmwatch.redaction import kinds_replaced, redacted, redacted_body, redacted_text, redacted_uri
+from pytest_llmwatch.secret_spans import Secrets, compiled, findings_in
 
 KEY = "sk-proj-4fQ9ZmW3vKc7RtXb2LpYd8N"
 VALUE = "Zk3/9+qLw7Tb1Xv5"

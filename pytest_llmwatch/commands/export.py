@@ -12,7 +12,8 @@ from pytest_llmwatch import store, yaml_text
 from pytest_llmwatch.environment_secrets import forms_of
 from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.file_names import CASSETTES
-from pytest_llmwatch.redaction import Secrets, redacted
+from pytest_llmwatch.redaction import redacted
+from pytest_llmwatch.secret_spans import Secrets
 
 from .cassette_files import CassetteFile, files_at, read, said_of
 

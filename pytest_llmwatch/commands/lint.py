@@ -17,7 +17,7 @@ from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.errors import SettingError, UnreadableCassette
 from pytest_llmwatch.file_names import CASSETTES
 from pytest_llmwatch.readings import reading_of
-from pytest_llmwatch.redaction import findings_in
+from pytest_llmwatch.secret_spans import findings_in
 from pytest_llmwatch.unused import fingerprint_of
 
 from .cassette_files import (
