@@ -28,7 +28,8 @@ from .errors import UnreadableCassette
 from .exchange import Exchange, Request, Response, TransferFailure
 from .foreign_cassettes import cut_short, foreign_document, foreign_exchange, status_in
 from .lifting import Attachments, attached, attachment, expanded_size, lifted, put_back
-from .pricing import known_price, with_price
+from .priced_calls import with_price
+from .pricing import known_price
 from .readings import reading_of, totals_of
 from .request_key import request_key
 from .spend import spend_of

@@ -12,7 +12,7 @@ from . import settings
 from .errors import SettingError
 from .estimates import Recorded
 from .ledger import Ledger, OwnLedger, SharedLedger
-from .pricing import priced_when_asked
+from .priced_calls import priced_when_asked
 from .request_key import key_of, request_target
 from .roles import JUDGE
 from .spending_gate import Gate, Purse

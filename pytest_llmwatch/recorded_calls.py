@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from . import wire
 from .attempts import attempts_of, logical_calls
-from .pricing import priced_when_asked
+from .priced_calls import priced_when_asked
 from .request_key import request_key
 from .roles import JUDGE
 

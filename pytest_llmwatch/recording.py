@@ -20,9 +20,11 @@ from .bodies import with_steady_boundary
 from .calls import JSON, ModelCall
 from .errors import BudgetExceeded, ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
+from .exchange_dates import date_of
 from .judge_memory import RememberedJudges
 from .placeholders import literal_in
-from .pricing import date_of, price_of, with_price
+from .priced_calls import with_price
+from .pricing import price_of
 from .recorded_answers import RecordedAnswers
 from .recorded_calls import call_of
 from .redaction import kinds_replaced, redacted

@@ -27,12 +27,13 @@ from .cassette import Cassette, dump, parse
 from .environment_secrets import SeenSecrets
 from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
 from .exchange import Request
+from .exchange_dates import date_of
 from .guard import Guard, Holder
 from .hosts import is_unstored, names_host
 from .live_limits import limit_live_calls, recorded_spend
 from .model_swap import Swapper
 from .own_prices import NO_PRICES, Price, PriceTable, price_table, rounded
-from .pricing import date_of, price_of
+from .pricing import price_of
 from .quiet_threads import without_refusals_of_threads
 from .recorder import Switchboard
 from .recording import Recording

@@ -19,7 +19,7 @@ from pytest_llmwatch import (
 )
 from pytest_llmwatch.drift.visible import columns
 from pytest_llmwatch.expectations.expectation import shown
-from pytest_llmwatch.pricing import _Unpriced
+from pytest_llmwatch.priced_calls import _Unpriced
 from pytest_llmwatch.reports.expectation_page import page_of
 
 ASSERTS = """

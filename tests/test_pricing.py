@@ -16,8 +16,10 @@ from pytest_llmwatch.cassette import parse
 from pytest_llmwatch.commands.prices import pricer, project_prices
 from pytest_llmwatch.errors import SettingError
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
+from pytest_llmwatch.exchange_dates import date_of
 from pytest_llmwatch.own_prices import Price, price_table
-from pytest_llmwatch.pricing import cost_of, date_of, price_of, priced_when_asked
+from pytest_llmwatch.priced_calls import priced_when_asked
+from pytest_llmwatch.pricing import cost_of, price_of
 from pytest_llmwatch.spend import dollars, spend_of, spent_text
 
 DAY = datetime(2026, 11, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from pytest_llmwatch.drift.visible import columns, visible, visible_id
 from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.own_prices import NO_PRICES, idle_patterns
 from pytest_llmwatch.price_remedies import remedy_of
-from pytest_llmwatch.pricing import with_price
+from pytest_llmwatch.priced_calls import with_price
 from pytest_llmwatch.request_key import request_key
 from pytest_llmwatch.roles import JUDGE
 from pytest_llmwatch.spend import dollars, spend_of

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_llmwatch.errors import SettingError
+from pytest_llmwatch.exchange_dates import date_of
 from pytest_llmwatch.own_prices import Price, PriceTable, price_table, rounded
-from pytest_llmwatch.pricing import date_of, price_of
+from pytest_llmwatch.pricing import price_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ from pytest_llmwatch import wire
 from pytest_llmwatch.attempts import attempts_of, logical_calls, retry_number
 from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.errors import LLMWatchError
-from pytest_llmwatch.pricing import with_price
+from pytest_llmwatch.priced_calls import with_price
 from pytest_llmwatch.reports.call_page import CallPage, Place, lines_of
 from pytest_llmwatch.request_key import request_key
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_llmwatch import wire
 from pytest_llmwatch.attempts import retry_number
+from pytest_llmwatch.exchange_dates import date_of
 from pytest_llmwatch.model_shutdowns import endings_of, shutdowns_in
-from pytest_llmwatch.pricing import date_of
 from pytest_llmwatch.roles import JUDGE
 
 from .findings import Found
