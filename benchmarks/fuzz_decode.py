@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_llmwatch import wire
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.errors import UndecodableExchange
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.readings import reading_of

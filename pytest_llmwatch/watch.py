@@ -23,7 +23,8 @@ from . import cassette_paths, settings, store
 from .budgets import NO_LIMITS, Budget, budget_of
 from .calls import JSON
 from .candidates import candidate_path, drop, snapshot_beside
-from .cassette import Cassette, dump, parse
+from .cassette import Cassette, parse
+from .cassette_text import dump
 from .environment_secrets import SeenSecrets
 from .errors import ConnectionNotAllowed, ReplayRefusal, SettingError, UnreadableCassette
 from .exchange import Request

@@ -6,7 +6,8 @@ import pytest
 
 from pytest_llmwatch import candidates
 from pytest_llmwatch.candidates import Candidate, Facts, candidate_path, facts_path, hashes_of, keep, snapshot_beside
-from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.commands import approval
 from pytest_llmwatch.commands.waiting import UnknownName, chosen, waiting_in
 from pytest_llmwatch.errors import UnreadableCandidate

@@ -10,7 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.errors import UnreadableCassette
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.yaml_text import YamlProblem, emit, load

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.cli import main
 from pytest_llmwatch.exchange import Exchange, Request, Response
 from pytest_llmwatch.own_prices import Price

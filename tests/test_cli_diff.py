@@ -13,7 +13,8 @@ from provider import text
 from recordings import exchanges_of
 from test_attribution import ENGLISH, JAPANESE, last, result
 
-from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.cli import main
 from pytest_llmwatch.drift.verdicts import Tolerance
 from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile

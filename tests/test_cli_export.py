@@ -11,7 +11,8 @@ import requests
 import vcr
 import yaml
 
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.cli import main
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 from asking_bot import BOT
 
-from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.exchange import Exchange, Request, Response
 
 TWO = """

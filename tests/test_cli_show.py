@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pytest_llmwatch.calls import Attempt, Message, ModelCall, TextPart, ToolCallPart, Usage
-from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.cli import main
 from pytest_llmwatch.drift.visible import columns
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_llmwatch.cassette import dump, parse
+from pytest_llmwatch.cassette import parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.hosts import is_unstored
 
 PADDING = re.compile(rb',\s*"obfuscation"\s*:\s*"[^"\\]*"|"obfuscation"\s*:\s*"[^"\\]*"\s*,')

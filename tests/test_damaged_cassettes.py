@@ -7,7 +7,8 @@ import re
 import pytest
 from asking_bot import BOT
 
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.errors import UnreadableCassette, UnreadableSnapshot
 from pytest_llmwatch.exchange import Exchange, Request, Response
 

@@ -44,6 +44,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "spend": NOTHING,
         "stream_fold": NOTHING,
         "cassette": NOTHING,
+        "cassette_text": NOTHING,
         "recording_key": NOTHING,
         "file_names": NOTHING,
         "snapshot_files": NOTHING,

@@ -11,7 +11,8 @@ from datetime import date, timedelta
 import pytest
 
 from pytest_llmwatch import ModelCall
-from pytest_llmwatch.cassette import Cassette, dump
+from pytest_llmwatch.cassette import Cassette
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.commands.findings import Found
 from pytest_llmwatch.commands.lint import _print
 from pytest_llmwatch.commands.staleness import TABLE, shutdowns

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_llmwatch import pairs, store
 from pytest_llmwatch.cassette import Cassette, parse
-from pytest_llmwatch.cassette import dump as dump_cassette
+from pytest_llmwatch.cassette_text import dump as dump_cassette
 from pytest_llmwatch.exchange import Exchange, Request, Response
 from pytest_llmwatch.recording_key import recording_key
 from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile, with_snapshots

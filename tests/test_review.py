@@ -13,7 +13,8 @@ from asking_bot import BOT
 
 from pytest_llmwatch import candidates
 from pytest_llmwatch.candidates import Candidate, Facts, candidate_path, hashes_of, keep, snapshot_beside
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.cli import main
 from pytest_llmwatch.commands.review import review
 from pytest_llmwatch.exchange import Exchange, Request, Response

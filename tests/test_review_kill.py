@@ -17,7 +17,8 @@ import pytest
 
 from pytest_llmwatch import candidates
 from pytest_llmwatch.candidates import Candidate, Facts, candidate_path, hashes_of, keep, snapshot_beside
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.commands.waiting import waiting_in
 from pytest_llmwatch.exchange import Exchange, Request, Response
 from pytest_llmwatch.recording_key import recording_key

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.errors import RequestNotRecorded, UnreadableCassette
 from pytest_llmwatch.exchange import Exchange, Request, Response
 from pytest_llmwatch.recorder import Switchboard

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from pytest_llmwatch import wire
-from pytest_llmwatch.cassette import Cassette, dump, parse
+from pytest_llmwatch.cassette import Cassette, parse
+from pytest_llmwatch.cassette_text import dump
 
 CORPUS = os.environ.get("LLMWATCH_CORPUS")
 # What providers draw or measure anew for every answer, by the names they give it; not read off our own lists.
