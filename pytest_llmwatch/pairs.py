@@ -1,19 +1,23 @@
 """A cassette and its snapshots on the disk: replaced together, and put together again after a crash between the two.
 
 The snapshots are written first, under a hidden name, then the cassette takes its place, then they take theirs. Whoever
-finds the hidden file knows by the key of the recording in it which of the two came last.
+finds the hidden file knows by the key of the recording in it which of the two came last. Whoever writes or repairs a
+pair is alone in the folder of its snapshots meanwhile.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from . import store
+from .cassette import parse as parse_cassette
 from .errors import UnreadableCassette, UnreadableSnapshot
+from .locks import alone_in
+from .recording_key import recording_key
 from .snapshot_files import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from .snapshot_files import Snapshot
@@ -22,7 +26,8 @@ NEXT = ".next"
 
 
 def next_path(snapshots: Path) -> Path:
-    """Where snapshots wait for their cassette to be in its place."""
+    """Where snapshots wait for their cassette to be in its place: beside the file itself, where the path is a link."""
+    snapshots = store.target_of(snapshots)
     return snapshots.with_name(f".{snapshots.name}{NEXT}")
 
 
@@ -34,6 +39,14 @@ def write_pair(*, cassette: Path, cassette_text: str | None, snapshots: Path, sn
     Raises:
         OSError: the disk refuses; the message has the path.
     """
+    with contextlib.suppress(OSError):  # whoever writes will say so
+        snapshots.parent.mkdir(parents=True, exist_ok=True)
+    with alone_in(snapshots.parent):
+        replace_pair(cassette, cassette_text, snapshots, snapshots_text)
+
+
+def replace_pair(cassette: Path, cassette_text: str | None, snapshots: Path, snapshots_text: str | None) -> None:
+    """`write_pair`, for whoever is alone already."""
     waiting = next_path(snapshots)
     for path in (cassette, snapshots, waiting):
         store.remove_leftovers(path)
@@ -56,19 +69,21 @@ def _write_waiting(waiting: Path, text: str, snapshots: Path) -> None:
         raise OSError(error.errno, error.strerror, str(snapshots)) from error  # nobody knows the hidden name
 
 
-def repair(snapshots: Path, key_of_cassette: Callable[[], str | None]) -> bool:
-    """Finish what a killed run has left half done; whether the snapshots are others now.
-
-    Args:
-        snapshots: The file of the snapshots.
-        key_of_cassette: The key of the recording in the cassette on the disk; only asked where there is work to do.
-    """
+def repair(snapshots: Path, cassette: Path) -> bool:
+    """Finish what a killed run has left half done; whether the snapshots are others now."""
     waiting = next_path(snapshots)
+    if not waiting.exists():
+        return False
+    with alone_in(snapshots.parent):
+        return _repair(waiting, snapshots, cassette)
+
+
+def _repair(waiting: Path, snapshots: Path, cassette: Path) -> bool:
     try:
         text = store.read_text(waiting)
         if text is None:
             return False
-        key = key_of_cassette()
+        key = key_at(cassette)
         # One that stayed as it was has the key of before.
         fresh = set(parse(text, str(waiting)).snapshots) - _snapshots_at(snapshots)
         belongs = any(one.recording == key for one in fresh)
@@ -79,6 +94,15 @@ def repair(snapshots: Path, key_of_cassette: Callable[[], str | None]) -> bool:
     else:
         store.remove(waiting)
     return belongs
+
+
+def key_at(cassette: Path) -> str | None:
+    """The key of the recording on the disk; `None` where there is none that can be read."""
+    try:
+        text = store.read_text(cassette)
+        return None if text is None else recording_key(parse_cassette(text, str(cassette)).exchanges)
+    except UnreadableCassette:
+        return None
 
 
 def _snapshots_at(path: Path) -> set[Snapshot]:

@@ -72,11 +72,11 @@ class SnapshotRun:
 
     def is_half_done(self, path: Path) -> bool:
         """Whether an earlier run was killed while it wrote this file; one look into each folder is enough."""
-        folder = os.path.dirname(path)  # noqa: PTH120 - asked for every test
+        folder, name = os.path.split(next_path(path))
         if folder not in self._waiting:
-            names = (each.name for each in os.scandir(folder)) if path.parent.is_dir() else ()
+            names = (each.name for each in os.scandir(folder)) if Path(folder).is_dir() else ()
             self._waiting[folder] = frozenset(name for name in names if name.endswith(NEXT))
-        return bool(self._waiting[folder]) and next_path(path).name in self._waiting[folder]
+        return name in self._waiting[folder]
 
     def unused_at(self, path: str) -> Sequence[str]:
         """The names at a path that nobody will compare with any more, as far as this process can know."""

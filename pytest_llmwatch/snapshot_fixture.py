@@ -107,7 +107,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
     recording = scope.recording
     path = path_of(item)
     if run.is_half_done(path):
-        pairs.repair(path, lambda: _key_of(recording.loaded))
+        pairs.repair(path, scope.path)
     shown_as = functools.partial(watch.shown, path)
     return SnapshotNotes(
         path=path,

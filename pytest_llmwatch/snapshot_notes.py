@@ -191,13 +191,16 @@ class SnapshotNotes:
         """The approved file with all outputs of this run in their places."""
         return with_snapshots(self.file, [self._finished(note.after) for note in self.notes if note.is_wanted])
 
-    def to_write(self) -> SnapshotFile | None:
-        """What the file becomes where the test has passed; `None` where it stays as it is."""
+    def to_write(self, *, is_as_read: bool = True) -> SnapshotFile | None:
+        """What the file becomes where the test has passed; `None` where it stays as it is.
+
+        A file that another run has replaced since this one read it is no reason to write nothing.
+        """
         updated = [self._finished(note.after) for note in self.notes if note.is_update]
         if not updated:
             return None
         file = with_snapshots(self.file, updated)
-        return None if file == self.file else file
+        return None if file == self.file and is_as_read else file
 
     def _finished(self, snapshot: Snapshot) -> Snapshot:
         return replace(snapshot, recording=self.key_now(), model=self.models_now())

@@ -13,6 +13,7 @@ from .errors import UnreadableCassette, UnwritableCassette
 
 PENDING = ".pending.yaml"
 SIZE_LIMIT = 256_000_000
+_ATTEMPTS = 3
 
 
 def pending_path(path: Path) -> Path:
@@ -62,7 +63,7 @@ def check_writable(path: Path, shown: str, *, what: str = "The cassette") -> Non
     Raises:
         UnwritableCassette: it cannot; the message has the path as it is `shown`.
     """
-    path = _target_of(path)
+    path = target_of(path)
     folder = next(each for each in path.parents if each.exists())
     problem = _in_the_way(path)
     if problem is None and not os.access(folder, os.W_OK | os.X_OK):
@@ -72,7 +73,7 @@ def check_writable(path: Path, shown: str, *, what: str = "The cassette") -> Non
         raise UnwritableCassette(message)
 
 
-def _target_of(path: Path) -> Path:
+def target_of(path: Path) -> Path:
     """The file itself, where the path is a link: the link stays, and its target is written."""
     return Path(os.path.realpath(path)) if path.is_symlink() else path
 
@@ -84,12 +85,19 @@ def write_text(path: Path, text: str) -> None:
         OSError: the disk refuses; it names this path, not that of a temporary file.
     """
     try:
-        _replace(_target_of(path), text)
+        _replace(target_of(path), text)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _replace(path: Path, text: str) -> None:
+    for _attempt in range(_ATTEMPTS):
+        with contextlib.suppress(FileNotFoundError):  # another run took the temporary file for a leftover
+            return _replace_once(path, text)
+    return _replace_once(path, text)
+
+
+def _replace_once(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".tmp", dir=path.parent)
     try:
@@ -107,7 +115,7 @@ def _replace(path: Path, text: str) -> None:
 
 def move(source: Path, path: Path) -> None:
     """Put a file that is whole already in the place of another, in one step."""
-    os.replace(source, _target_of(path))
+    os.replace(source, target_of(path))
 
 
 def remove(path: Path) -> None:
@@ -117,10 +125,11 @@ def remove(path: Path) -> None:
 
 def remove_leftovers(path: Path) -> None:
     """Delete what killed runs left behind while they were writing this file."""
-    path = _target_of(path)
+    path = target_of(path)
     if path.parent.is_dir():
         for leftover in path.parent.glob(f".{_escaped(path.name[:80])}.*.tmp"):
-            remove(leftover)
+            with contextlib.suppress(PermissionError):  # Windows keeps what another run is writing
+                remove(leftover)
 
 
 def _escaped(name: str) -> str:

@@ -415,7 +415,7 @@ class Watch:
         if scope.snapshots is not None:
             from .snapshot_writes import write_with
 
-            write_with(scope.snapshots, decision, cassette=scope.path, text=text, has_passed=scope.outcome == "passed")
+            write_with(scope, scope.snapshots, decision, text)
         elif decision == "replace" and text is not None:
             store.remove_leftovers(scope.path)
             store.write_text(scope.path, text)

@@ -89,6 +89,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "recorder.http_connections": frozenset({"vcr", "urllib3"}),
         "snapshot": frozenset({"syrupy"}),
         "store": NOTHING,
+        "locks": NOTHING,
         "pairs": NOTHING,
         "candidates": NOTHING,
         "history": frozenset({"psycopg"}),

@@ -1,14 +1,19 @@
 """A cassette and its snapshots stay together, wherever a run is killed."""
 
+import os
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pytest_llmwatch import pairs, store
 from pytest_llmwatch.cassette import Cassette, parse
 from pytest_llmwatch.cassette_text import dump as dump_cassette
+from pytest_llmwatch.drift.verdicts import Tolerance
 from pytest_llmwatch.exchange import Exchange, Request, Response
 from pytest_llmwatch.recording_key import recording_key
+from pytest_llmwatch.snapshot import SnapshotRun
 from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile, with_snapshots
 from pytest_llmwatch.snapshot_files import dump as dump_snapshots
 from pytest_llmwatch.snapshot_files import parse as parse_snapshots
@@ -44,8 +49,7 @@ def pair(tmp_path):
 
 
 def repaired(cassette, snapshots):
-    key = recording_key(parse(cassette.read_text(), str(cassette)).exchanges) if cassette.exists() else None
-    return pairs.repair(snapshots, lambda: key)
+    return pairs.repair(snapshots, cassette)
 
 
 def test_a_key_outlives_the_file_and_new_ids():
@@ -88,6 +92,36 @@ def test_a_snapshot_that_stayed_as_it_was_says_nothing_of_what_waits(pair, is_ca
 
     assert repaired(cassette, snapshots) == is_cassette_new
     assert snapshots.read_text() == (new if is_cassette_new else old)
+
+
+@pytest.fixture
+def elsewhere():
+    """A folder of another file system than that of temporary folders."""
+    memory = Path("/dev/shm")  # noqa: S108 - a file system that is always there on Linux
+    if not os.access(memory, os.W_OK) or memory.stat().st_dev == Path(tempfile.gettempdir()).stat().st_dev:
+        pytest.skip("there is one file system")
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
+        yield Path(folder)
+
+
+def test_snapshots_behind_a_link_to_another_file_system_are_written_and_repaired_there(pair, elsewhere):
+    cassette, snapshots = pair
+    target = elsewhere / "kept.snap"
+    target.write_text(snapshots.read_text())
+    snapshots.unlink()
+    snapshots.symlink_to(target)
+    new, newer = texts_of("new"), texts_of("newer")
+
+    pairs.write_pair(cassette=cassette, cassette_text=new[0], snapshots=snapshots, snapshots_text=new[1])
+    assert (cassette.read_text(), target.read_text(), snapshots.is_symlink()) == (*new, True)
+
+    store.write_text(pairs.next_path(snapshots), newer[1])
+    store.write_text(cassette, newer[0])
+    run = SnapshotRun(has_passed=lambda _test: True, tolerance=Tolerance())
+    assert run.is_half_done(snapshots)
+    assert repaired(cassette, snapshots)
+    assert (target.read_text(), snapshots.is_symlink()) == (newer[1], True)
+    assert [path.name for path in elsewhere.iterdir()] == ["kept.snap"]
 
 
 def test_what_waits_and_cannot_be_read_is_dropped(pair):

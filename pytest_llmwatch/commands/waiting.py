@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import functools
 import os
 import re
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from pytest_llmwatch.candidates import Candidate
 from pytest_llmwatch.cassette import parse
 from pytest_llmwatch.drift.visible import visible_lines
 from pytest_llmwatch.errors import LLMWatchError, UnreadableCandidate, UnreadableCassette
-from pytest_llmwatch.recording_key import recording_key
 
 from .cassette_files import yaml_files_below
 from .prices import rootdir
@@ -109,19 +107,11 @@ def _candidates_in(root: Path) -> Iterator[Waiting]:
             target = root / path.relative_to(candidates.folder_of(root))
             yield Waiting(kind="damaged", test=test, path=path, target=target, problem=one.problem)
             continue
-        pairs.repair(one.targets[1], functools.partial(_key_at, one.baseline))
+        pairs.repair(one.targets[1], one.baseline)
         if one.is_taken_over:
             candidates.drop(root, one.path)
         else:
             yield Waiting(kind="candidate", test=one.facts.test, path=one.path, target=one.baseline, candidate=one)
-
-
-def _key_at(cassette: Path) -> str | None:
-    try:
-        text = store.read_text(cassette)
-        return None if text is None else recording_key(parse(text, str(cassette)).exchanges)
-    except UnreadableCassette:
-        return None
 
 
 def _pending_in(root: Path) -> Iterator[Waiting]:
