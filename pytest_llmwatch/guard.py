@@ -1,14 +1,12 @@
 """The guard: while a test replays, nothing but passthrough leaves the process.
 
-It stands in for what every Python client comes through in the end (`socket`), and for two libraries that do their own
-networking in native code (gRPC, uvloop), which are taken care of when they are loaded. It is put in place once, costs
-a comparison while nobody replays, and takes itself away again without touching what others have put over it.
+It stands in for the `ways_out`. It is put in place once, costs a comparison while nobody replays, and takes itself away
+again without touching what others have put over it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
 import ipaddress
 import socket
 import sys
@@ -17,14 +15,13 @@ import weakref
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from .errors import ConnectionNotAllowed, ReplayRefusal
 from .hosts import names_host
 from .reports.guard_page import Reach, guard_page
+from .ways_out import LOADED, Arrivals, Patch, socket_patches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,8 +34,6 @@ STDLIB = str(Path(socket.__file__).parent)
 INSTALLED = ("site-packages", "dist-packages")
 RUNS_OTHERS = ("threading", "concurrent.", "contextvars", "asyncio.base_", "asyncio.events", "asyncio.runners")
 LOCAL_NAMES = ("localhost", "*.localhost", "0.0.0.0", "::")
-LOCAL_SCHEMES = ("unix:", "unix-abstract:", "vsock:", "inproc:")
-GRPC_SCHEMES = ("dns:", "ipv4:", "ipv6:", "passthrough:", "xds:", "google-c2p:")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,34 +43,6 @@ class Holder:
     test: str
     refuse: Callable[[ReplayRefusal], ReplayRefusal]
     is_covered: bool = True
-
-
-@dataclass(slots=True)
-class _Patch:
-    """A name that ours stands in for; `is_own` where the owner itself had it, and did not inherit it."""
-
-    owner: Any
-    name: str
-    make: Callable[[Guard, Any], Any]
-    ours: Any = None
-    beneath: Any = None
-    is_own: bool = False
-
-    def put(self, guard: Guard) -> None:
-        if self.ours is not None and vars(self.owner).get(self.name) is self.ours:
-            return
-        self.beneath = getattr(self.owner, self.name)
-        self.is_own = self.name in vars(self.owner)
-        self.ours = functools.wraps(self.beneath)(self.make(guard, self.beneath))
-        setattr(self.owner, self.name, self.ours)
-
-    def take_away(self) -> None:
-        if vars(self.owner).get(self.name) is not self.ours:
-            return  # somebody has put something over it, or has put the real one back
-        if self.is_own:
-            setattr(self.owner, self.name, self.beneath)
-        else:
-            delattr(self.owner, self.name)
 
 
 @dataclass(slots=True)
@@ -94,8 +61,8 @@ class Guard:
     _last: Holder | None = None
     _older: weakref.WeakSet[threading.Thread] = field(default_factory=weakref.WeakSet)
     _names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    _patches: list[_Patch] = field(default_factory=list)
-    _arrivals: _Arrivals | None = None
+    _patches: list[Patch] = field(default_factory=list)
+    _arrivals: Arrivals | None = None
 
     def hold(self, holder: Holder | None) -> None:
         """Refuse on behalf of this test from now on, or let everything go."""
@@ -124,13 +91,13 @@ class Guard:
         self._arrivals = None
 
     def _put(self) -> None:
-        self._patches = list(_socket_patches())
+        self._patches = list(socket_patches())
         for patch in self._patches:
             patch.put(self)
         for name in LOADED:
             if name in sys.modules:
                 self.arrived(sys.modules[name])
-        self._arrivals = _Arrivals(self.arrived)
+        self._arrivals = Arrivals(self.arrived)
         sys.meta_path.insert(0, self._arrivals)
 
     def arrived(self, module: ModuleType) -> None:
@@ -221,41 +188,6 @@ class Guard:
         return client, None
 
 
-class _Arrivals:
-    """Tells of the libraries below when they are imported, and is out of the way for all others."""
-
-    def __init__(self, arrived: Callable[[ModuleType], None]) -> None:
-        self._arrived = arrived
-
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: object = None) -> ModuleSpec | None:  # noqa: ARG002 - Python's signature
-        """The spec that Python itself would find, with a word to us at the end."""
-        spec = PathFinder.find_spec(name, path) if name in LOADED else None
-        if spec is None or spec.loader is None:
-            return None
-        load = spec.loader.exec_module
-
-        def exec_module(module: ModuleType) -> None:
-            load(module)
-            self._arrived(module)
-
-        spec.loader.exec_module = exec_module  # type: ignore[method-assign]  # this loader is for this module alone
-        return spec
-
-
-def grpc_destination(target: str) -> tuple[str, int | None] | None:
-    """Host and port of a gRPC target (`dns:///host:443`, `ipv6:[::1]:50051`); `None` for one without a network."""
-    if target.startswith(LOCAL_SCHEMES):
-        return None
-    scheme = next((one for one in GRPC_SCHEMES if target.startswith(one)), "")
-    place = target.removeprefix(scheme)
-    if place.startswith("//"):
-        place = place[2:].partition("/")[2]
-    parts = urlsplit(f"//{place.partition(',')[0]}")
-    with contextlib.suppress(ValueError):
-        return parts.hostname or place, parts.port
-    return place, None
-
-
 def _uri(host: str, port: int | None) -> str:
     shown = f"[{host}]" if ":" in host else host
     return f"//{shown}" if port is None else f"//{shown}:{port}"
@@ -266,172 +198,3 @@ def _is_address(host: str) -> bool:
         ipaddress.ip_address(host)
         return True
     return False
-
-
-def _destination(sock: socket.socket, address: Any) -> tuple[str, int | None] | None:
-    """Host and port of what a socket is to reach; `None` for sockets that stay in the machine, such as AF_UNIX."""
-    if sock.family not in (socket.AF_INET, socket.AF_INET6) or not isinstance(address, tuple) or not address:
-        return None
-    host = address[0]
-    name = host.decode("ascii", "replace") if isinstance(host, (bytes, bytearray)) else str(host)
-    port = address[1] if len(address) > 1 and isinstance(address[1], int) else None
-    return name.removeprefix("::ffff:") or "0.0.0.0", port
-
-
-def _socket_patches() -> Iterator[_Patch]:
-    # pytest-socket puts a class of its own there for a while; ours goes to the real one.
-    owner = next((one for one in socket.socket.__mro__ if one.__module__ == "socket"), socket.socket)
-    yield _Patch(owner, "connect", _connecting)
-    yield _Patch(owner, "connect_ex", _connecting)
-    yield _Patch(owner, "sendto", functools.partial(_sending, position=-1))
-    if hasattr(owner, "sendmsg"):
-        yield _Patch(owner, "sendmsg", functools.partial(_sending, position=3))
-    yield _Patch(socket, "getaddrinfo", _looking_up)
-    yield _Patch(socket, "gethostbyname", _looking_up_one)
-    yield _Patch(socket, "gethostbyname_ex", _looking_up_one)
-    yield _Patch(socket, "gethostbyaddr", _looking_up_one)
-
-
-def _connecting(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    def connect(sock: socket.socket, address: Any) -> Any:
-        destination = _destination(sock, address)
-        if destination is not None:
-            guard.connecting("connection", *destination)
-        return real(sock, address)
-
-    return connect
-
-
-def _sending(guard: Guard, real: Callable[..., Any], *, position: int) -> Callable[..., Any]:
-    def send(sock: socket.socket, *args: Any) -> Any:
-        destination = _destination(sock, args[position]) if args[position:] else None
-        if destination is not None:
-            guard.connecting("datagram", *destination)
-        return real(sock, *args)
-
-    return send
-
-
-def _looking_up(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    def getaddrinfo(host: object, port: object, *args: Any, **options: Any) -> Any:
-        guard.looking_up(host, port)
-        found = real(host, port, *args, **options)
-        guard.found(host, (one[4][0] for one in found))
-        return found
-
-    return getaddrinfo
-
-
-def _looking_up_one(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    def gethostbyname(host: object) -> Any:
-        guard.looking_up(host)
-        found = real(host)
-        guard.found(host, iter([found] if isinstance(found, str) else found[2]))
-        return found
-
-    return gethostbyname
-
-
-def _asyncio_patches(module: Any) -> Iterator[_Patch]:
-    """Its lookups end in `socket` too, but in a thread where nobody knows any more who asked."""
-    yield _Patch(module.BaseEventLoop, "getaddrinfo", _looking_up_soon)
-
-
-def _proactor_patches(module: Any) -> Iterator[_Patch]:
-    """Windows: the loop connects by itself."""
-    yield _Patch(module.BaseProactorEventLoop, "sock_connect", _connecting_soon)
-
-
-def _uvloop_patches(module: Any) -> Iterator[_Patch]:
-    yield _Patch(module.Loop, "getaddrinfo", _looking_up_soon)
-    yield _Patch(module.Loop, "create_connection", _creating_connection)
-    yield _Patch(module.Loop, "create_datagram_endpoint", _creating_datagram_endpoint)
-
-
-def _looking_up_soon(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    async def getaddrinfo(loop: object, host: object, port: object, **options: Any) -> Any:
-        guard.looking_up(host, port)
-        found = await real(loop, host, port, **options)
-        guard.found(host, (one[4][0] for one in found))
-        return found
-
-    return getaddrinfo
-
-
-def _connecting_soon(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    async def sock_connect(loop: object, sock: socket.socket, address: Any) -> Any:
-        destination = _destination(sock, address)
-        if destination is not None:
-            guard.connecting("connection", *destination)
-        return await real(loop, sock, address)
-
-    return sock_connect
-
-
-def _creating_connection(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    async def create_connection(
-        loop: object, factory: object, host: Any = None, port: Any = None, **options: Any
-    ) -> Any:
-        if host:
-            guard.looking_up(host, port)
-            guard.connecting("connection", str(host), port if isinstance(port, int) else None)
-        return await real(loop, factory, host, port, **options)
-
-    return create_connection
-
-
-def _creating_datagram_endpoint(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    async def create_datagram_endpoint(
-        loop: object, factory: object, local_addr: Any = None, remote_addr: Any = None, **options: Any
-    ) -> Any:
-        if isinstance(remote_addr, tuple):
-            guard.looking_up(remote_addr[0], remote_addr[1])
-            guard.connecting("datagram", str(remote_addr[0]), remote_addr[1])
-        return await real(loop, factory, local_addr, remote_addr, **options)
-
-    return create_datagram_endpoint
-
-
-def _grpc_patches(module: Any) -> Iterator[_Patch]:
-    """The calls, not the channels: those connect when the first call is made, and may be older than the test."""
-    for name, owner in vars(module).items():
-        if isinstance(owner, type) and owner.__module__ == module.__name__ and name.endswith("MultiCallable"):
-            for verb in ("__call__", "with_call", "future"):
-                if verb in vars(owner):
-                    yield _Patch(owner, verb, _calling)
-    waits = {"grpc._channel": "subscribe", "grpc.aio._channel": "get_state"}
-    yield _Patch(module.Channel, waits[module.__name__], _waiting)
-
-
-def _calling(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    def call(stub: Any, *args: Any, **options: Any) -> Any:
-        _check_channel(guard, stub)
-        return real(stub, *args, **options)
-
-    return call
-
-
-def _waiting(guard: Guard, real: Callable[..., Any]) -> Callable[..., Any]:
-    def wait(channel: Any, *args: Any, **options: Any) -> Any:
-        if options.get("try_to_connect") or True in args:
-            _check_channel(guard, channel)
-        return real(channel, *args, **options)
-
-    return wait
-
-
-def _check_channel(guard: Guard, owner: Any) -> None:
-    # A method of one kind of channel, an attribute of the other; older versions do not tell.
-    target = getattr(owner._channel, "target", b"unknown")
-    destination = grpc_destination((target() if callable(target) else target).decode())
-    if destination is not None:
-        guard.connecting("gRPC call", *destination)
-
-
-LOADED: dict[str, Callable[[Any], Iterator[_Patch]]] = {
-    "asyncio.base_events": _asyncio_patches,
-    "asyncio.proactor_events": _proactor_patches,
-    "grpc._channel": _grpc_patches,
-    "grpc.aio._channel": _grpc_patches,
-    "uvloop": _uvloop_patches,
-}

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from pytest_llmwatch.guard import grpc_destination
+from pytest_llmwatch.ways_out import grpc_destination
 
 NOTHING_PASSES = {"LLMWATCH_PASSTHROUGH_HOSTS": ""}
 

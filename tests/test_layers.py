@@ -103,6 +103,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "quiet_threads": NOTHING,
         "in_process": NOTHING,
         "guard": NOTHING,
+        "ways_out": NOTHING,
         "turns": NOTHING,
         "ledger": NOTHING,
         "model_swap": NOTHING,
