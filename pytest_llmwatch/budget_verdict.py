@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pytest
 
     from .budgets import Breach
-    from .watch import Scope, Watch
+    from .scope import Scope
+    from .watch import Watch
 
 TITLE = "llmwatch budget"
 
@@ -33,7 +34,7 @@ def hold_to_budget(watch: Watch, item: pytest.Item) -> None:
     scope = watch.item_scope
     breaches = _fresh_breaches(scope) if scope is not None else ()
     if scope is not None and breaches and not scope.recording.refusals:
-        page = watch.masked(_page(watch, item, scope, breaches), item)
+        page = watch.secrets.masked(_page(watch, item, scope, breaches), item)
         raise OverBudget(page, limits=tuple(breach.name for breach in breaches))
 
 

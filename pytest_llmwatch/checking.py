@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from . import candidates, store
 from .attempts import ended_badly
 from .cassette import parse
+from .cassette_writes import entry_of, text_of
 from .reports.drift_lines import FAILING
 from .typed_names import typed_id, typed_path
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from .cassette import Cassette
     from .drifting import Drift
     from .reports.summary import Entry
-    from .watch import Scope, Watch
+    from .scope import Scope
+    from .watch import Watch
 
 TITLE = "llmwatch"
 OURS = ("llm_cassette", "llm_snapshot")
@@ -121,14 +123,14 @@ def settled(watch: Watch, scope: Scope) -> Entry:
     is_interrupted = scope.outcome == "interrupted"
     is_part = scope.is_fixture and not scope.is_over and scope.outcome != "error"
     if is_part or scope.outcome == "skipped" or _is_unanswered(scope) or (is_interrupted and _is_less(watch, scope)):
-        return watch.entry_of(scope, "leave", scope.path)
+        return entry_of(watch, scope, "leave", scope.path)
     scope.has_failed = scope.has_failed or is_interrupted  # it may be only a part
     drift = _drift_of(scope, is_over=not is_interrupted)
     kept = _kept(watch, scope, drift)
     shown = None if kept is None else watch.shown(kept)
     if drift is not None:
         scope.drift = drift.facts("check", candidate=shown, has_failed=scope.has_failed, is_interrupted=is_interrupted)
-    return watch.entry_of(scope, "leave", scope.path)
+    return entry_of(watch, scope, "leave", scope.path)
 
 
 def _is_less(watch: Watch, scope: Scope) -> bool:
@@ -156,7 +158,7 @@ def _kept(watch: Watch, scope: Scope, drift: Drift | None) -> Path | None:
         candidates.drop(root, path)
         return None
     candidate = candidates.Candidate(root=root, path=path, facts=_facts(watch, scope, drift))
-    cassette = watch.text_of(scope) if scope.recording.made else None
+    cassette = text_of(scope) if scope.recording.made else None
     candidates.keep(candidate, cassette=cassette, snapshot=snapshot)
     return path
 
@@ -200,7 +202,7 @@ def fail_for_fixtures(session: pytest.Session, entries: Iterable[Entry]) -> None
 def _share(watch: Watch, scope: Scope) -> None:
     """Let later set-ups of this fixture be served what this one got: the cassette does not have it."""
     file = _shared_file(watch, scope.path)
-    text = watch.text_of(scope)
+    text = text_of(scope)
     if file is None:
         watch.answers[scope.path] = text
     else:

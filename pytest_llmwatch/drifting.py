@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal, cast
 from .drift.attribution import Attribution, attribution
 from .drift.verdicts import PASSING, severity
 from .recorded_calls import calls_of, sdks_of
+from .recorded_facts import recorded_facts
 from .recording_key import recording_key
 from .roles import JUDGE
 from .snapshot_notes import Note
-from .watch import recorded_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .drift.verdicts import DriftVerdict
     from .exchange import Exchange, Request
     from .reports.drift_lines import DriftFacts, Source
-    from .watch import Scope
+    from .scope import Scope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import cassette_paths
+from .cassette_writes import entry_of, write
+from .scope import Scope
 from .turns import Turn, turn_among_workers, turn_in_process
-from .watch import Scope, Watch
+from .watch import Watch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,11 +61,11 @@ class FixtureRecording:
             self.scope.exists = self.scope.exists or self.scope.written > 0
             self._write()
         else:
-            self.watch.fixture_entries.append(self.watch.entry_of(self.scope, "leave", self.scope.path))
+            self.watch.fixture_entries.append(entry_of(self.watch, self.scope, "leave", self.scope.path))
         self.turn.done()
 
     def _write(self) -> None:
-        self.watch.fixture_entries.append(self.watch.write(self.scope))
+        self.watch.fixture_entries.append(write(self.watch, self.scope))
 
 
 def open_fixture(

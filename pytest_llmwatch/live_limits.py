@@ -54,7 +54,7 @@ def limit_live_calls(
         decode=recording.decode,
         price=recording.price,
         command=watch.command(item, flag_of(watch)),
-        mask=functools.partial(watch.masked, item=item),
+        mask=functools.partial(watch.secrets.masked, item=item),
         is_check=watch.mode == "check",
     ).reserve
 

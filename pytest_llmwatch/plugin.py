@@ -288,7 +288,7 @@ def pytest_runtest_makereport(
 
             judge_phase(watch, item, report)
         judge(watch, item.stash[OUTCOMES], call, report)
-        mask = functools.partial(watch.masked, item=item)
+        mask = functools.partial(watch.secrets.masked, item=item)
         mask_report(report, mask)
         mask_later(item.config, report.nodeid, mask)
         if report.when == "teardown":
@@ -414,13 +414,13 @@ def pytest_llmwatch_decode(exchange: Exchange) -> ModelCall:
 def pytest_llmwatch_redact(exchange: Exchange, item: pytest.Item) -> Exchange:
     """The built-in redaction, asked after everybody else's."""
     watch = _watch_of(item.config)
-    return watch.redacted(exchange, watch.patterns_of(item))
+    return watch.secrets.redacted(exchange, watch.secrets.patterns_of(item))
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_llmwatch_price(call: ModelCall, exchange: Exchange, item: pytest.Item) -> Decimal | None:
     """The built-in prices, asked after everybody else's."""
-    return _watch_of(item.config).price_for_hook(call, exchange)
+    return _watch_of(item.config).prices.for_hook(call, exchange)
 
 
 def _hold_to_budget(item: pytest.Item) -> None:

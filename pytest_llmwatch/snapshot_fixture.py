@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
     from .exchange import Exchange
     from .recording import Recording
+    from .scope import Scope
     from .snapshot import LLMSnapshot, LLMSnapshotExtension, SnapshotRun
     from .snapshot_notes import Update
-    from .watch import Scope, Watch
+    from .watch import Watch
 
 FIXTURE = "llm_snapshot"
 RUN = pytest.StashKey[tuple["SnapshotRun", "LLMSnapshotExtension"]]()
@@ -119,7 +120,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
         tolerance=run.tolerance if item.get_closest_marker("llm") is None else _tolerance_of(item),
         key_now=lambda: _key_of(recording.kept),
         models_now=functools.partial(_models_of, recording),
-        mask=functools.partial(watch.masked, item=item),
+        mask=functools.partial(watch.secrets.masked, item=item),
     )
 
 

@@ -13,8 +13,8 @@ from .recording_key import recording_key
 from .snapshot_files import dump, parse
 
 if TYPE_CHECKING:
+    from .scope import Scope
     from .snapshot_notes import SnapshotNotes
-    from .watch import Scope
     from .write_policy import Write
 
 OVERTAKEN = "another run has replaced the recording that they came from; run the test again"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import store
+from .cassette_writes import text_of, write
 from .errors import OverBudget
 from .refusals import page_of
 from .reports.summary import kind_of, verdict_of
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from .errors import ReplayRefusal
     from .reports.summary import Entry
-    from .watch import Scope, Watch
+    from .scope import Scope
+    from .watch import Watch
     from .write_policy import Outcome
 
 Status = tuple[str, str, str | tuple[str, Mapping[str, bool]]]
@@ -64,7 +66,7 @@ def settle(watch: Watch, outcomes: dict[str, str], report: pytest.TestReport) ->
     if scope is not None:
         scope.outcome = _outcome(outcomes)
         try:
-            entries.append(watch.write(scope))
+            entries.append(write(watch, scope))
         except OSError as error:
             report.outcome = "failed"
             report.longrepr = _unwritten(watch, scope, error)
@@ -88,7 +90,7 @@ def _unwritten(watch: Watch, scope: Scope, error: OSError) -> str:
         return "\n".join(lines)
     pending = store.pending_path(scope.path)
     try:
-        store.write_text(pending, watch.text_of(scope))
+        store.write_text(pending, text_of(scope))
     except OSError as again:
         return "\n".join([*lines, f"The recording is lost, as it could not be kept beside either: {again}"])
     lines += [
