@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from .exchange import TransferFailure
-    from .recording import LiveCall, Recording
+    from .live_calls import LiveCall
+    from .recording import Recording
 
 METHOD = "CALL"
 SCHEME = "python"

@@ -77,6 +77,12 @@ class RecordedAnswers:
         recorded = (self._index or {}).get(key) or self._found.get(key)
         return len(recorded.left) + len(recorded.served) if recorded else 0
 
+    def candidates(self, role: str | None) -> list[tuple[Request, JSON]]:
+        """The recorded requests with what counts of them, for a nearest one to be found; this role's, if it has any."""
+        first_tries = [exchange for exchange in self.loaded if not retry_number(exchange.request)]
+        of_role = [exchange for exchange in first_tries if exchange.role == role]
+        return [(one.request, self.body_of(one.request)) for one in of_role or first_tries]
+
     @property
     def unserved(self) -> list[int]:
         """The positions of the exchanges that nobody asked for; the tries of a call go together."""

@@ -9,19 +9,19 @@ from __future__ import annotations
 import functools
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import wire
 from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
 from .bodies import with_steady_boundary
-from .calls import JSON, ModelCall
 from .errors import BudgetExceeded, ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
 from .exchange_dates import date_of
 from .judge_memory import RememberedJudges
+from .live_calls import LiveCall, Settle, admitted
+from .misses import Miss
 from .placeholders import literal_in
 from .priced_calls import with_price
 from .pricing import price_of
@@ -29,60 +29,17 @@ from .recorded_answers import RecordedAnswers
 from .recorded_calls import call_of
 from .redaction import kinds_replaced, redacted
 from .request_key import key_of, request_target, significant_body
-from .roles import JUDGE, Asking, asking_now
+from .roles import JUDGE, asking_now
 from .spend import Spend, origin_text, spend_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from .calls import ToolCallPart
+    from .calls import JSON, ModelCall, ToolCallPart
     from .exchange import Response, TransferFailure
     from .own_prices import Price
     from .tool_results import ToolResult
     from .write_policy import Mode
-
-
-Settle = Callable[[Exchange], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Miss:
-    """A request that no recording answers, with what is needed to explain it.
-
-    `made` counts this request, `recorded` how often the cassette has it; `candidates` are the recorded requests with
-    their significant bodies, for a nearest one to be found. `role` is `judge` for the call of a judge.
-    """
-
-    test: str
-    request: Request
-    body: JSON
-    made: int
-    recorded: int
-    candidates: Sequence[tuple[Request, JSON]]
-    has_cassette: bool
-    role: str | None = None
-
-
-def _nothing_to_settle(_exchange: Exchange) -> None:
-    """No limit asks what a call has cost."""
-
-
-def _admitted(_request: Request, _key: str, _body: JSON, _role: str | None) -> Settle:
-    """No limit keeps a call from being made."""
-    return _nothing_to_settle
-
-
-@dataclass(slots=True)
-class LiveCall:
-    """A request on its way to the live model; its place in the order is taken when it starts."""
-
-    request: Request
-    key: str
-    started: float
-    asking: Asking | None
-    exchange: Exchange | None = None
-    literal: tuple[str, ...] = ()
-    settle: Settle = _nothing_to_settle
 
 
 class Recording:
@@ -110,7 +67,7 @@ class Recording:
         decode: Callable[[Exchange], ModelCall] = wire.decode,
         price: Callable[[ModelCall, Exchange], Price] = price_of,
         redact: Callable[[Exchange], Exchange] = redacted,
-        reserve: Callable[[Request, str, JSON, str | None], Settle] = _admitted,
+        reserve: Callable[[Request, str, JSON, str | None], Settle] = admitted,
         on_call: Callable[[Exchange], None] = lambda _exchange: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -368,15 +325,13 @@ class Recording:
     def _miss(self, request: Request, body: JSON, key: str) -> Miss:
         mine = asking_now()
         role = None if mine is None else mine.role
-        first_tries = [exchange for exchange in self._loaded if not retry_number(exchange.request)]
-        of_role = [exchange for exchange in first_tries if exchange.role == role]
         return Miss(
             test=self.test,
             request=request,
             body=body,
             made=self._asked[key],
             recorded=self._answers.count(key),
-            candidates=[(one.request, self._body_of(one.request)) for one in of_role or first_tries],
+            candidates=self._answers.candidates(role),
             has_cassette=self._has_cassette,
             role=role,
         )

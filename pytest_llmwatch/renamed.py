@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from .calls import JSON
     from .exchange import Request
-    from .recording import Miss
+    from .misses import Miss
 
 TEST = re.compile(r"llmwatch: \d+\ntest: (.+)\n")
 HEAD_SIZE = 4000

@@ -55,6 +55,8 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "foreign_cassettes": NOTHING,
         "attempts": NOTHING,
         "recorded_answers": NOTHING,
+        "misses": NOTHING,
+        "live_calls": NOTHING,
         "recorded_calls": NOTHING,
         "raised": NOTHING,
         "bodies": NOTHING,

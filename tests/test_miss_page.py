@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from pytest_llmwatch.exchange import Request
-from pytest_llmwatch.recording import Miss
+from pytest_llmwatch.misses import Miss
 from pytest_llmwatch.reports.miss_page import miss_page
 
 

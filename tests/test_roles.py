@@ -9,8 +9,9 @@ from pytest_llmwatch.cassette import Cassette, parse
 from pytest_llmwatch.cassette_text import dump
 from pytest_llmwatch.errors import RequestNotRecorded, UnreadableCassette
 from pytest_llmwatch.exchange import Exchange, Request, Response
+from pytest_llmwatch.live_calls import LiveCall
 from pytest_llmwatch.recorder import Switchboard
-from pytest_llmwatch.recording import LiveCall, Recording
+from pytest_llmwatch.recording import Recording
 from pytest_llmwatch.reports.miss_page import miss_page
 from pytest_llmwatch.roles import JUDGE, asking, asking_now
 

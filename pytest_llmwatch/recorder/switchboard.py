@@ -13,7 +13,8 @@ from vcr.cassette import Cassette
 from pytest_llmwatch.bodies import header_free, opened
 from pytest_llmwatch.exchange import Exchange, Request, Response, TransferFailure
 from pytest_llmwatch.hosts import is_metadata_service, is_token_endpoint
-from pytest_llmwatch.recording import LiveCall, Recording
+from pytest_llmwatch.live_calls import LiveCall
+from pytest_llmwatch.recording import Recording
 from pytest_llmwatch.roles import asking_now
 
 if TYPE_CHECKING:

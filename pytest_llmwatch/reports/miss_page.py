@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_llmwatch.calls import JSON
     from pytest_llmwatch.exchange import Request
-    from pytest_llmwatch.recording import Miss
+    from pytest_llmwatch.misses import Miss
 
 NEAREST_OF = 300
 SHOWN_CHANGES = 12
