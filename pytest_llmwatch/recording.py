@@ -95,6 +95,21 @@ class Recording:
         self._lock = threading.Lock()
         self.judges = RememberedJudges(read=functools.partial(wire.read, decode=decode), is_replay=mode == "replay")
 
+    def __repr__(self) -> str:
+        # Whoever shows it may be in the middle of anything: nothing is decoded, and nobody is waited for.
+        done = list(self._done)
+        served = [one for _key, one in done if isinstance(one, LogicalCall)]
+        made = self._made(done)
+        judging = sum(one.outcome.role == JUDGE for one in (*served, *made))
+        parts = (
+            _count(sum(one.outcome.role is None for one in served), "call replayed", "calls replayed"),
+            _count(sum(one.outcome.role is None for one in made), "live call", "live calls"),
+            _count(judging, "judge call", "judge calls"),
+            _count(self.unfinished, "under way", "under way"),
+            _count(len(self.refusals), "refused", "refused"),
+        )
+        return f"<llm_cassette: {', '.join(filter(None, parts)) or 'no call yet'}>"
+
     @property
     def calls(self) -> tuple[ModelCall, ...]:
         """The test's own calls so far, in order of start; a client library's retries are inside, as `attempts`."""
@@ -367,3 +382,7 @@ class Recording:
         """The call without what was billed for it then."""
         read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call), cost=None)
         return with_price(read, self.price(read, replace(call.outcome, at=now, cost=None)))
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}" if number else ""

@@ -16,6 +16,15 @@ from .verdicts import Verdict
 
 _SHORT = 40
 _OURS = __name__.partition(".")[0]
+# What a test has of each kind that an expectation may want.
+_INSTEAD = {
+    "text": "llm_cassette.last.output_text",
+    "JSON": "llm_cassette.last.output_text",
+    "tool calls": "llm_cassette.tool_calls",
+    "a model call": "llm_cassette.last",
+    "a recording or model calls": "llm_cassette",
+    "model calls or a spend": "llm_cassette",
+}
 
 
 class Expectation(abc.ABC):
@@ -115,7 +124,15 @@ def text_rule(wanted: str, rule: Callable[[str], Verdict]) -> Rule:
 def wrong_type(value: object, wanted: str) -> Verdict:
     """The verdict on a value of a type that cannot be judged: it fails, and what wants the opposite fails too."""
     reason = "is None" if value is None else f"is of type {type_name(value)}"
-    return Verdict(passed=False, is_undecided=True, reason=f"{reason}, not {wanted}")
+    instead = _INSTEAD.get(wanted) if _is_ours(value) else None
+    details = () if instead is None else (f"write    {instead}",)
+    return Verdict(passed=False, is_undecided=True, reason=f"{reason}, not {wanted}", details=details)
+
+
+def _is_ours(value: object) -> bool:
+    """Whether it is something of a recording, or several of such things: all of them lead to what was meant."""
+    first = value[0] if isinstance(value, list | tuple) and value else value
+    return type(first).__module__.partition(".")[0] == _OURS
 
 
 def type_name(value: object) -> str:
