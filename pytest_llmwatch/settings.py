@@ -151,7 +151,6 @@ SETTINGS: dict[str, Setting] = {
         help="your own prices, US dollars per million tokens: `gpt-oss-* input=0.10 output=0.40 from=2026-01-01`",
     ),
 }
-MARKER_ARGUMENTS = frozenset(setting.marker for setting in SETTINGS.values() if setting.marker)
 
 
 def setting_of(name: str, config: pytest.Config, *, environ: Mapping[str, str], marker: Mapping[str, Any]) -> Any:
@@ -349,37 +348,6 @@ def run_limit_of(config: pytest.Config) -> Decimal | None:
     from .budgets import money_of
 
     return money_of(value, place=place)
-
-
-def marker_arguments(item: pytest.Item) -> dict[str, Any]:
-    """What the `llm` markers of a test set, the closest one winning.
-
-    Raises:
-        SettingError: an argument is not known.
-    """
-    from .budgets import BUDGET_ARGUMENTS
-
-    taken = MARKER_ARGUMENTS.union(BUDGET_ARGUMENTS)
-    arguments: dict[str, Any] = {}
-    for marker in reversed(list(item.iter_markers("llm"))):
-        unknown = sorted(set(marker.kwargs) - taken)
-        if marker.args or unknown:
-            said = _unknown_argument(unknown[0] if unknown else marker.args[0], taken)
-            known = ", ".join(sorted(taken))
-            raise SettingError(f"@pytest.mark.llm takes {said}\n  it takes: {known}")
-        arguments.update(marker.kwargs)
-    return arguments
-
-
-def _unknown_argument(given: object, taken: frozenset[str]) -> str:
-    """What the marker does not take, and what was meant; the test's name stands before it in every report."""
-    from .drift.visible import visible
-    from .expectations.nearest import nearest_of
-
-    if given not in taken and isinstance(given, str) and given.isidentifier():
-        near = "max_output_tokens" if given == "max_tokens" else nearest_of(given, taken)
-        return f"no {given}" + (f"; did you mean {near}?" if near else "")
-    return f"arguments by their names, as max_calls=1, and not {visible(repr(given))[:60]}"
 
 
 def declared_flags(parser: pytest.Parser) -> frozenset[str]:

@@ -15,6 +15,7 @@ from .drift.verdicts import Tolerance
 from .drift.visible import visible
 from .errors import SettingError, SnapshotMisuse, UnreadableCassette, UnreadableSnapshot
 from .file_names import snapshot_path
+from .marker import marker_arguments
 from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
 from .typed_names import typed_id
@@ -185,7 +186,7 @@ def _tolerance_of(item: pytest.Item, marker: dict[str, Any] | None = None) -> To
     """The tolerance of a test's asserts: its marker, else the ini file, else what was measured."""
     from .snapshot import changed_tolerance
 
-    marker = settings.marker_arguments(item) if marker is None else marker
+    marker = marker_arguments(item) if marker is None else marker
     read = functools.partial(settings.setting_of, config=item.config, environ=os.environ, marker=marker)
     similarity, facts, ignore = (read(name) for name in ("snapshot_similarity", "snapshot_facts", "snapshot_ignore"))
     try:

@@ -25,6 +25,7 @@ from .hooked_prices import HookedPrices
 from .hooked_secrets import HookedSecrets
 from .hosts import is_unstored, names_host
 from .live_limits import limit_live_calls
+from .marker import marker_arguments
 from .model_swap import Swapper
 from .own_prices import price_table
 from .quiet_threads import without_refusals_of_threads
@@ -86,7 +87,7 @@ class Watch:
         """
         self.touched = []
         self._guarding().new_test()
-        marker = settings.marker_arguments(item)
+        marker = marker_arguments(item)
         path = cassette_paths.test_path(item)
         if self.mode in ("record", "new") and "llm_snapshot" in getattr(item, "fixturenames", ()):
             from .snapshot_fixture import check_writable
@@ -260,7 +261,7 @@ class Watch:
         from .reports.miss_page import miss_page
 
         mask = functools.partial(self.secrets.masked, item=item)
-        body_of = self._body_of(item, settings.marker_arguments(item))
+        body_of = self._body_of(item, marker_arguments(item))
         found = None if miss.has_cassette else cassette_of_renamed(miss, path, self.config.rootpath, body_of)
         former = None if found is None else (self.shown(found[0]), found[1])
         pending = store.pending_path(path)

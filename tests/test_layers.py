@@ -114,6 +114,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
     },
     {
         "settings": frozenset({"pytest"}),
+        "marker": frozenset({"pytest"}),
         "hookspecs": frozenset({"pytest", "pluggy"}),
         "plugin": frozenset({"pytest", "_pytest", "pluggy"}),
         "watch": frozenset({"pytest"}),
