@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import pytest
 
 from . import settings
 from .errors import SettingError
+from .report_collector import Collector
 from .write_policy import Mode
 
 if TYPE_CHECKING:
@@ -28,15 +28,14 @@ if TYPE_CHECKING:
     from .reports.progress import Progress
     from .reports.summary import Entry
     from .snapshot import LLMSnapshot
-    from .verdict import Status
     from .watch import Watch
 
 WATCH = pytest.StashKey["Watch"]()
 ITEM = pytest.StashKey[pytest.Item]()
 MODE = pytest.StashKey[Mode]()
 GUARDED = pytest.StashKey["settings.Guarded"]()
-PROGRESS = pytest.StashKey["Progress | None"]()
-ENTRIES = pytest.StashKey["list[Entry]"]()
+PROGRESS: pytest.StashKey[Progress | None] = pytest.StashKey()
+ENTRIES: pytest.StashKey[list[Entry]] = pytest.StashKey()
 COVERED_FIXTURES = pytest.StashKey[set[int]]()
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 FIXTURE = "llm_cassette"
@@ -272,27 +271,9 @@ def pytest_runtest_makereport(
     report = yield
     watch = item.config.stash.get(WATCH, None)
     if watch is not None and (watch.item_scope or watch.touched or watch.uncovered_refusals):
-        from .masking import mask_later, mask_report
-        from .verdict import judge, settle
+        from .phases import end_phase
 
-        if watch.item_scope is not None and settings.tool_failures_of(item.config) != "ignore":
-            from .tool_verdict import judge_tools
-
-            judge_tools(item, watch.item_scope.recording, report)
-        if watch.item_scope is not None and watch.item_scope.budget.limits:
-            from .budget_verdict import tell_budget
-
-            tell_budget(watch, item, report)
-        if watch.mode == "check":
-            from .checking import judge_phase
-
-            judge_phase(watch, item, report)
-        judge(watch, item.stash[OUTCOMES], call, report)
-        mask = functools.partial(watch.secrets.masked, item=item)
-        mask_report(report, mask)
-        mask_later(item.config, report.nodeid, mask)
-        if report.when == "teardown":
-            settle(watch, item.stash[OUTCOMES], report)
+        end_phase(watch, item, item.stash[OUTCOMES], call, report)
     elif call.excinfo is not None and _is_covered(item):
         from .refusals import page_of
 
@@ -310,52 +291,6 @@ def pytest_assertrepr_compare(config: pytest.Config, op: str, left: object, righ
 
     in_full = config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2
     return page_of(op, left, right, in_full=in_full)
-
-
-class Collector:
-    """Carries what tests did from their reports, wherever they ran, to the summary."""
-
-    def __init__(self, entries: list[Entry], progress: Progress | None) -> None:
-        self._entries = entries
-        self._progress = progress
-        self.is_over = False
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
-        """Clear the way for pytest's own line."""
-        if self._progress is not None:
-            self._progress.hide()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the entries that `verdict.settle` put on the last report of a test."""
-        entries: list[Entry] = getattr(report, "llmwatch", [])
-        self._entries.extend(entries)
-        if self._progress is not None:
-            self._progress.hide()
-            for entry in entries:
-                self._progress.spend(entry["spent"], unpriced=len(entry["unpriced"]))
-            if hasattr(report, "node"):  # it comes from a worker, which shows nothing itself
-                made = sum(entry["made"] for entry in entries)
-                retries = sum(entry["retries"] for entry in entries if entry["made"])
-                self._progress.add(calls=made - retries, retries=retries)
-
-    def pytest_sessionfinish(self) -> None:
-        """What is shown from here on are summaries, which tools read: pytest's words stay as they are."""
-        self.is_over = True
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_teststatus(
-        self, report: pytest.CollectReport | pytest.TestReport, config: pytest.Config
-    ) -> Generator[None, Status | None, Status | None]:
-        """Say behind pytest's word what became of the model calls, on the line of the test in a verbose run."""
-        status = yield
-        is_line = not self.is_over and config.get_verbosity() > 0
-        if not is_line or status is None or not isinstance(report, pytest.TestReport) or not report.user_properties:
-            return status
-        from .verdict import with_verdict
-
-        return with_verdict(status, report)
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
@@ -378,10 +313,12 @@ def pytest_testnodeready(node: Worker) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Keep what an interrupted recording had got, put the real clients back, and remember what was not asked for."""
     watch = session.config.stash.get(WATCH, None)
-    from .interrupted_workers import share
+    # A controller has imported it at its first worker.
+    if watch is not None or "pytest_llmwatch.interrupted_workers" in sys.modules:
+        from .interrupted_workers import share
 
-    interrupted = [] if watch is None else watch.interrupted()
-    session.config.stash.setdefault(ENTRIES, []).extend(share(session.config, interrupted))
+        interrupted = [] if watch is None else watch.interrupted()
+        session.config.stash.setdefault(ENTRIES, []).extend(share(session.config, interrupted))
     progress = session.config.stash.get(PROGRESS, None)
     if progress is not None:
         progress.close()

@@ -117,6 +117,8 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "marker": frozenset({"pytest"}),
         "hookspecs": frozenset({"pytest", "pluggy"}),
         "plugin": frozenset({"pytest", "_pytest", "pluggy"}),
+        "report_collector": frozenset({"pytest"}),
+        "phases": frozenset({"pytest"}),
         "watch": frozenset({"pytest"}),
         "scope": NOTHING,
         "cassette_writes": NOTHING,
