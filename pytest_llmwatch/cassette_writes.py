@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 from . import store
 from .candidates import candidate_path, drop
 from .cassette import Cassette
-from .cassette_text import dump
 from .errors import ConnectionNotAllowed, ReplayRefusal
 from .live_limits import recorded_spend
-from .recorded_facts import recorded_facts
 from .reports.guard_page import address_of
 from .reports.summary import Entry, kind_of
 from .spend import spend_of
@@ -63,6 +61,9 @@ def write(watch: Watch, scope: Scope) -> Entry:
 
 def text_of(scope: Scope) -> str:
     """The text of the cassette that a recording would become."""
+    from .cassette_text import dump
+    from .recorded_facts import recorded_facts
+
     facts = recorded_facts(scope.path.parent)
     cassette = Cassette(test=scope.recording.test, exchanges=scope.recording.exchanges, recorded=facts)
     return dump(cassette, scope.recording.decode, scope.recording.price)
