@@ -12,6 +12,7 @@ from .errors import OverBudget
 from .live_limits import flag_of
 from .reports.budget_page import OverBudgetFacts, over_budget_page
 from .roles import JUDGE
+from .typed_names import typed_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,6 +66,7 @@ def _page(watch: Watch, item: pytest.Item, scope: Scope, breaches: tuple[Breach,
     recording = scope.recording
     is_judging = breaches[0].name == "max_judge_cost"
     spend = recording.judge_spend if is_judging else recording.spend
+    accepted = shlex.quote(typed_id(watch.config, recording.test))
     facts = OverBudgetFacts(
         test=recording.test,
         breaches=breaches,
@@ -73,7 +75,7 @@ def _page(watch: Watch, item: pytest.Item, scope: Scope, breaches: tuple[Breach,
         today=recording.spend_today(JUDGE if is_judging else None),
         look=f"pytest-llmwatch show {shlex.quote(watch.shown(_file_of(watch, scope)))}",
         record=watch.command(item, flag_of(watch)),
-        accept=f"pytest-llmwatch accept {watch.typed(item)}" if _is_pending(scope) else None,
+        accept=f"pytest-llmwatch accept {accepted}" if _is_pending(scope) else None,
     )
     return over_budget_page(facts)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .file_names import CASSETTES, file_name
+from .test_ids import id_of
 
 if TYPE_CHECKING:
     import pytest
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def test_path(item: pytest.Item) -> Path:
     """`cassettes/<module>/<Class.test[parameters]>.yaml` beside the test file."""
-    chain = item.nodeid.split("::")[1:] or [item.name]
+    chain = id_of(item).split("::")[1:] or [item.name]
     return item.path.parent / CASSETTES / item.path.stem / f"{file_name(chain)}.yaml"
 
 

@@ -189,9 +189,11 @@ class Fixtures:
     @pytest.fixture
     def llm_cassette(self) -> Recording:
         """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_results` ..."""
+        from .test_ids import id_of
+
         watch, item = _watch_of(self._config), self._config.stash[ITEM]
         scope = watch.item_scope
-        if scope is None or scope.recording.test != item.nodeid:
+        if scope is None or scope.recording.test != id_of(item):
             scope = watch.begin(item)  # asked for by name at run time, or by a doctest
         return scope.recording
 
@@ -213,11 +215,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if _is_covered(item):
         _watch_of(item.config).begin(item)
     elif WATCH in item.config.stash or item.config.stash[GUARDED] == "all":
+        from .test_ids import id_of
+
         watch = _watch_of(item.config)
         watch.item_scope = None
         watch.touched = []
         watch.rest()
-        watch.begin_uncovered(item.nodeid)
+        watch.begin_uncovered(id_of(item))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -302,7 +302,7 @@ class LLMSnapshot(SnapshotAssertion):
         results = self._execution_results
         results[len(results)] = AssertionResult(
             snapshot_location=str(notes.path),
-            snapshot_name=item_name(notes.file.test, name),
+            snapshot_name=item_name(notes.file.test, note.after.name),
             asserted_data=note.after.text,
             recalled_data=None if note.before is None else note.before.text,
             created=note.is_approval and note.before is None,

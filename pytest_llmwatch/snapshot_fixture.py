@@ -18,6 +18,7 @@ from .file_names import snapshot_path
 from .marker import marker_arguments
 from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
+from .test_ids import id_of, without_hidden
 from .typed_names import typed_id
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
     shown_as = functools.partial(watch.shown, path)
     return SnapshotNotes(
         path=path,
-        file=_file_at(path, shown_as, item.nodeid),
+        file=_file_at(path, shown_as, id_of(item)),
         shown_as=shown_as,
         command_for=functools.partial(_command, item),
         update=_update_of(item.config, recording.mode),
@@ -139,7 +140,7 @@ def _models_of(recording: Recording) -> str | None:
 def path_of(item: pytest.Item) -> Path:
     """Where the snapshots of a test are, or would be."""
     folder = getattr(item.config.option, "snapshot_dirname", "__snapshots__")
-    return snapshot_path(item.nodeid, item.path, folder)
+    return snapshot_path(id_of(item), item.path, folder)
 
 
 def check_writable(item: pytest.Item, watch: Watch) -> None:
@@ -170,7 +171,7 @@ def _file_at(path: Path, shown_as: Callable[[], str], test: str) -> SnapshotFile
 
 
 def _command(item: pytest.Item) -> str:
-    return f"pytest {shlex.quote(typed_id(item.config, item.nodeid))} --snapshot-update"
+    return f"pytest {shlex.quote(typed_id(item.config, without_hidden(id_of(item))))} --snapshot-update"
 
 
 def _update_of(config: pytest.Config, mode: str) -> Update:
@@ -195,7 +196,7 @@ def _tolerance_of(item: pytest.Item, marker: dict[str, Any] | None = None) -> To
             similarity=_number(similarity),
             facts=_truth(facts),
             ignore=ignore,
-            written=functools.partial(_written, item.nodeid, marker),
+            written=functools.partial(_written, id_of(item), marker),
         )
     except SnapshotMisuse as error:
         raise SettingError(str(error)) from error
@@ -255,7 +256,7 @@ class SnapshotPlugin:
         run, config = self.run, self.config
         items = config.stash.get(COLLECTED, [])
         known = {notes.file.test for notes in run.notes.values()}
-        run.tests_at = {str(path_of(item)): (item.nodeid, _asks(item)) for item in items if item.nodeid not in known}
+        run.tests_at = {str(path_of(item)): (item.nodeid, _asks(item)) for item in items if id_of(item) not in known}
         is_whole = not any("::" in argument for argument in config.args) and not getattr(config.option, "lf", False)
         run.modules = {item.path for item in items} if is_whole else set()
         run.is_over = True

@@ -14,6 +14,7 @@ from .reports.progress import HEARTBEAT_SECONDS, LIVE_SECONDS, Progress
 from .reports.run_cost import alarms_of
 from .reports.summary import Summary, lines_of, refused_in, tested
 from .run_limit import COST
+from .test_ids import without_hidden
 from .typed_names import typed_id
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _nothing() -> None:
 def _command(config: pytest.Config, entries: list[Entry], cost: RunCost | None) -> str:
     """What records the tests that were refused: by name, or those that failed, or all of this run once more."""
     refused = refused_in(entries)
-    names = sorted({typed_id(config, entry["test"]) for entry in refused})
+    names = sorted({typed_id(config, without_hidden(entry["test"])) for entry in refused})
     flags = settings.record_flags(config)
     # `--lf` would record again what the guard alone refused, which needs no recording: then all are named.
     is_mixed = any(entry["refused_hosts"] for entry in entries)

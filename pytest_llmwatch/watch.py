@@ -36,6 +36,7 @@ from .reports.progress import Progress
 from .reports.summary import Entry
 from .request_key import ignored_field, significant_body
 from .scope import Scope
+from .test_ids import id_of, without_hidden
 from .typed_names import typed_id
 from .write_policy import Mode
 
@@ -93,7 +94,7 @@ class Watch:
             from .snapshot_fixture import check_writable
 
             check_writable(item, self)
-        self.item_scope = self.open(item.nodeid, path, item, marker)
+        self.item_scope = self.open(id_of(item), path, item, marker)
         self._push(self.item_scope)
         return self.item_scope
 
@@ -265,7 +266,7 @@ class Watch:
         found = None if miss.has_cassette else cassette_of_renamed(miss, path, self.config.rootpath, body_of)
         former = None if found is None else (self.shown(found[0]), found[1])
         pending = store.pending_path(path)
-        waiting = (self.shown(pending), self.typed(item)) if pending.is_file() else None
+        waiting = (self.shown(pending), shlex.quote(typed_id(self.config, id_of(item)))) if pending.is_file() else None
         command, cassette = self.command(item), self.shown(path)
         outputs = None if found is None or not snapshot_beside(found[0]).is_file() else snapshot_beside(found[0])
         moved = None if outputs is None else (self.shown(outputs), self.shown(snapshot_beside(path)))
@@ -294,7 +295,7 @@ class Watch:
 
     def typed(self, item: pytest.Item) -> str:
         """The test's name as one types it where pytest was started."""
-        return shlex.quote(typed_id(self.config, item.nodeid))
+        return shlex.quote(typed_id(self.config, without_hidden(id_of(item))))
 
     def shown(self, path: Path) -> str:
         """The path as a user would type it, from the root."""

@@ -133,6 +133,7 @@ LAYERS: list[dict[str, frozenset[str]]] = [
         "verdict": frozenset({"pytest"}),
         "checking": frozenset({"pytest"}),
         "typed_names": frozenset({"pytest"}),
+        "test_ids": frozenset({"pytest"}),
         "drifting": NOTHING,
         "tool_verdict": frozenset({"pytest"}),
         "budget_verdict": frozenset({"pytest"}),
