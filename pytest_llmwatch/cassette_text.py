@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from . import wire, yaml_text
-from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
+from .attempts import attempts_of, retry_number
 from .bodies import exact_json_of
 from .calls import JSON, ModelCall
 from .cassette import FORMAT, Cassette
@@ -20,7 +20,7 @@ from .lifting import Attachments, lifted
 from .priced_calls import with_price
 from .pricing import known_price
 from .readings import reading_of, totals_of
-from .request_key import request_key
+from .recorded_calls import logical_calls_in
 from .spend import spend_of
 from .stream_fold import VOLATILE, fold, without_padding
 from .yaml_text import OneLine
@@ -65,9 +65,10 @@ def dump(
 def _outcomes(exchanges: tuple[Exchange, ...], calls: list[ModelCall]) -> list[tuple[str | None, ModelCall]]:
     """The calls with their roles; the tries of client libraries that came before them are in their `attempts`."""
     call_of = {id(exchange): call for exchange, call in zip(exchanges, calls, strict=True)}
-    keyed = ((request_key(exchange.request), exchange) for exchange in exchanges)
-    logical: list[LogicalCall] = [one for _key, one in logical_calls(keyed)]
-    return [(one.outcome.role, replace(call_of[id(one.outcome)], attempts=attempts_of(one))) for one in logical]
+    return [
+        (one.outcome.role, replace(call_of[id(one.outcome)], attempts=attempts_of(one)))
+        for one in logical_calls_in(exchanges)
+    ]
 
 
 def _exchange_out(exchange: Exchange, call: ModelCall, attachments: Attachments) -> dict[str, Any]:

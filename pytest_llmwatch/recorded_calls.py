@@ -27,8 +27,18 @@ def calls_of(
     price: Callable[[ModelCall, Exchange], Price],
 ) -> tuple[ModelCall, ...]:
     """The test's own calls, without those of judges."""
-    keyed = ((request_key(one.request), one) for one in exchanges if one.role != JUDGE)
-    return tuple(call_of(call, decode, price) for _key, call in logical_calls(keyed))
+    own = (one for one in exchanges if one.role != JUDGE)
+    return tuple(call_of(call, decode, price) for call in logical_calls_in(own))
+
+
+def logical_calls_in(exchanges: Iterable[Exchange]) -> list[LogicalCall]:
+    """The exchanges of a cassette, in order of start, with those that are tries of one call put together."""
+    return [call for _key, call in logical_calls((request_key(one.request), one) for one in exchanges)]
+
+
+def read_call(call: LogicalCall, decode: Callable[[Exchange], ModelCall]) -> ModelCall:
+    """One call with its attempts; nobody has looked its price up."""
+    return replace(wire.read(call.outcome, decode), attempts=attempts_of(call))
 
 
 def call_of(
@@ -36,9 +46,8 @@ def call_of(
     decode: Callable[[Exchange], ModelCall],
     price: Callable[[ModelCall, Exchange], Price],
 ) -> ModelCall:
-    """One call with its attempts."""
-    read = replace(wire.read(call.outcome, decode), attempts=attempts_of(call))
-    return priced_when_asked(read, lambda read: price(read, call.outcome))
+    """One call with its attempts and its money."""
+    return priced_when_asked(read_call(call, decode), lambda read: price(read, call.outcome))
 
 
 def sdks_of(cassette: Cassette) -> Mapping[str, str] | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from . import wire
-from .attempts import LogicalCall, attempts_of, logical_calls, retry_number
+from .attempts import LogicalCall, logical_calls, retry_number
 from .bodies import with_steady_boundary
 from .errors import BudgetExceeded, ReplayRefusal, RequestNotRecorded
 from .exchange import Exchange, Request
@@ -26,7 +26,7 @@ from .placeholders import literal_in
 from .priced_calls import with_price
 from .pricing import price_of
 from .recorded_answers import RecordedAnswers
-from .recorded_calls import call_of
+from .recorded_calls import call_of, read_call
 from .redaction import kinds_replaced, redacted
 from .request_key import key_of, request_target, significant_body
 from .roles import JUDGE, asking_now
@@ -380,7 +380,7 @@ class Recording:
 
     def _at_prices_of(self, now: datetime, call: LogicalCall) -> ModelCall:
         """The call without what was billed for it then."""
-        read = replace(wire.read(call.outcome, self.decode), attempts=attempts_of(call), cost=None)
+        read = replace(read_call(call, self.decode), cost=None)
         return with_price(read, self.price(read, replace(call.outcome, at=now, cost=None)))
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, TextIO
 
-from pytest_llmwatch import wire
-from pytest_llmwatch.attempts import attempts_of, logical_calls
 from pytest_llmwatch.calls import ModelCall, Usage
 from pytest_llmwatch.drift.visible import columns, visible, visible_id
 from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.own_prices import NO_PRICES, idle_patterns
 from pytest_llmwatch.price_remedies import remedy_of
 from pytest_llmwatch.priced_calls import with_price
-from pytest_llmwatch.request_key import request_key
+from pytest_llmwatch.recorded_calls import logical_calls_in, read_call
 from pytest_llmwatch.roles import JUDGE
 from pytest_llmwatch.spend import dollars, spend_of
 
@@ -125,10 +123,9 @@ def _recorded_in(
 ) -> list[Recorded]:
     cassette = read(file)
     test = cassette.test or file.name
-    calls = logical_calls((request_key(exchange.request), exchange) for exchange in cassette.exchanges)
     found = []
-    for number, (_key, one) in enumerate(calls, 1):
-        call = replace(wire.read(one.outcome, decode), attempts=attempts_of(one))
+    for number, one in enumerate(logical_calls_in(cassette.exchanges), 1):
+        call = read_call(one, decode)
         call = with_price(call, price(call, one.outcome))
         at, role = one.outcome.at, one.outcome.role
         found.append(Recorded(test=test, file=file.name, number=number, call=call, at=at, role=role))

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING, TextIO
 
 from pytest_llmwatch import wire
-from pytest_llmwatch.attempts import attempts_of, logical_calls, retry_number
+from pytest_llmwatch.attempts import retry_number
 from pytest_llmwatch.drift.visible import visible
 from pytest_llmwatch.errors import LLMWatchError
 from pytest_llmwatch.priced_calls import with_price
+from pytest_llmwatch.recorded_calls import logical_calls_in, read_call
 from pytest_llmwatch.reports.call_page import CallPage, Place, lines_of
-from pytest_llmwatch.request_key import request_key
 
 from .cassette_files import files_at, read, said_of
 
@@ -72,11 +72,11 @@ def pages(
     """A page for every call as the application saw it, with its failed tries on it."""
 
     def lines(file: CassetteFile, exchanges: tuple[Exchange, ...]) -> Iterator[str]:
-        calls = logical_calls((request_key(exchange.request), exchange) for exchange in exchanges)
+        calls = logical_calls_in(exchanges)
         if not calls:
             yield f"{visible(file.name)}: no call is recorded in it"
-        for number, (_key, one) in enumerate(calls, 1):
-            call = replace(wire.read(one.outcome, decode), attempts=attempts_of(one))
+        for number, one in enumerate(calls, 1):
+            call = read_call(one, decode)
             call = with_price(call, price(call, one.outcome))
             place = Place(file=file.name, number=number, of=len(calls))
             page = CallPage(place=place, call=call, exchange=one.outcome)
