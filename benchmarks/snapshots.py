@@ -1,6 +1,7 @@
 """What an assert with `llm_snapshot` costs beside syrupy's Amber, and how well its verdicts tell models apart.
 
     python benchmarks/snapshots.py [--tests 1000] [--rounds 3]
+    python benchmarks/snapshots.py --layout [--tests 1000] [--rounds 3]
     LLMWATCH_SEMANTIC=FOLDER python benchmarks/snapshots.py --verdicts [--pairs 3]
 
 The first form runs pytest on scratch suites in this environment: 1,000 tests with one snapshot each and one test with
@@ -9,7 +10,10 @@ the table is CPU time for each assert, above a floor: for Amber the same suite c
 the same with `llm_cassette` asked for, because its tests are recorded and replayed too; `with replay` has that on top,
 the start of the recorder included.
 
-The second form reads `generations.jsonl` (answers of several models, several to each prompt) and `facts.jsonl` with
+The second form asks what a file for each test costs against one for each module: the CPU time to read and parse what
+all tests approved, and to replace what one of them approved, as a test that passes does.
+
+The third form reads `generations.jsonl` (answers of several models, several to each prompt) and `facts.jsonl` with
 `gold_facts.jsonl`: pairs of answers of one model, pairs of answers of two, and pairs with a planted change. A plain
 similarity gets the threshold at which it flags as many pairs of one model as our verdicts do.
 """
@@ -23,7 +27,9 @@ import random
 import statistics
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -33,7 +39,9 @@ sys.path.insert(0, str(REPOSITORY))
 
 from typing import TYPE_CHECKING
 
-from pytest_llmwatch.drift.verdicts import PASSING, compare_texts
+from pytest_llmwatch import store
+from pytest_llmwatch.drift.verdicts import PASSING, Tolerance, compare_texts
+from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile, dump, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,6 +103,45 @@ def prepared(project: Path, source: str, number: int) -> Path:
     (project / "test_answers.py").write_text(suite_of(source, KINDS[project.name], number), encoding="utf-8")
     cpu_of(command("--snapshot-update"), project)
     return project
+
+
+def layouts(number: int, rounds: int) -> None:
+    """One file for each test against one for each module, through the reader and the writer that the plugin has."""
+    one = Snapshot(name="1", kind="text", text=TEXT, recording="0" * 12, model="gpt-5-mini", tolerance=Tolerance())
+    module = "test_answers.py"
+    files = {
+        "a file for each test": [
+            SnapshotFile(test=f"{module}::test_answer[{at}]", snapshots=(one,)) for at in range(number)
+        ],
+        "a file for the module": [
+            SnapshotFile(test=module, snapshots=tuple(replace(one, name=f"n{at}") for at in range(number)))
+        ],
+    }
+    print(f"{'microseconds for each test':24} {'read and parse':>16} {'replace one':>14} {'its bytes':>12}")
+    for title, held in files.items():
+        with tempfile.TemporaryDirectory() as folder:
+            paths = [Path(folder) / f"{at}.snap" for at in range(len(held))]
+            for path, file in zip(paths, held, strict=True):
+                store.write_text(path, dump(file))
+            loading, replacing = (
+                min(cpu_taken(work, paths) for _ in range(rounds)) for work in (loaded, with_first_replaced)
+            )
+            print(f"{title:24} {loading / number * 1e6:>16.1f} {replacing * 1e6:>14.0f} {paths[0].stat().st_size:>12,}")
+
+
+def loaded(paths: list[Path]) -> list[SnapshotFile]:
+    return [parse(store.read_text(path) or "", str(path)) for path in paths]
+
+
+def with_first_replaced(paths: list[Path]) -> None:
+    file = loaded(paths[:1])[0]
+    store.write_text(paths[0], dump(file))
+
+
+def cpu_taken(work: Callable[[list[Path]], object], paths: list[Path]) -> float:
+    began = time.process_time()
+    work(paths)
+    return time.process_time() - began
 
 
 def rows_of(path: Path) -> Iterator[dict[str, object]]:
@@ -176,10 +223,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tests", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--layout", action="store_true")
     parser.add_argument("--verdicts", action="store_true")
     parser.add_argument("--pairs", type=int, default=3, help="pairs for each prompt and model, or two models")
     parser.add_argument("--no-cosine", action="store_true", help="leave the embedding out, which takes minutes")
     given = parser.parse_args()
+    if given.layout:
+        layouts(given.tests, given.rounds)
+        return
     if not given.verdicts:
         overheads(given.tests, given.rounds)
         return
