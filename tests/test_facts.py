@@ -310,3 +310,9 @@ def test_ten_megabytes_take_seconds(text):
     changed_facts(text, text[:-200] + " It is not 14 days.")
 
     assert time.process_time() - begun < 60
+
+
+def test_the_last_of_thousands_of_numbers_is_found_again_too():
+    many = ", ".join(str(number) for number in range(1000, 3200))
+
+    assert certain(f"Parts {many}. The box holds 12 kg.", f"Parts {many}. The box holds 12.") == []

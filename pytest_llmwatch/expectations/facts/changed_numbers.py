@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from .mentions import Mention
     from .pairs import Pair
 
-_MOST_COMPARED = 2000
 _CLEAR = ("ratio", "duration", "workdays", "data")
 
 
@@ -83,14 +82,32 @@ def _without_counterpart(mentions: list[Mention], others: list[Mention]) -> list
     known = {(other.dimension, value) for other in others for value in other.values}
     plain = {value for other in others for value in plain_values(other)}
     dates = [other for other in others if other.kind == "date"]
+    sharing = _by_value(others)
     missing: dict[object, Mention] = {}
     for mention in mentions:
         if mention.values in missing or _is_known(mention, known):
             continue
-        candidates = dates + others[:1] if mention.kind == "date" else others[:_MOST_COMPARED]
+        if mention.kind == "date":
+            candidates = dates + others[:1]
+        else:
+            candidates = [other for value in _said_by(mention) for other in sharing.get(value, ())]
         if not any(_agree(mention, other, plain) for other in candidates):
             missing[mention.values] = mention
     return list(missing.values())
+
+
+def _by_value(mentions: list[Mention]) -> dict[object, list[Mention]]:
+    """One of each sort by all that it says: only what shares something with a mention, dates aside, can agree with it."""
+    distinct = {(mention.kind, mention.dimension, mention.values): mention for mention in mentions}
+    found: dict[object, list[Mention]] = {}
+    for mention in distinct.values():
+        for value in _said_by(mention):
+            found.setdefault(value, []).append(mention)
+    return found
+
+
+def _said_by(mention: Mention) -> set[object]:
+    return plain_values(mention) | mention.values
 
 
 def _is_known(mention: Mention, known: set[tuple[str | None, object]]) -> bool:
