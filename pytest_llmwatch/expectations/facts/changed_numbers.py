@@ -97,7 +97,7 @@ def _without_counterpart(mentions: list[Mention], others: list[Mention]) -> list
 
 
 def _by_value(mentions: list[Mention]) -> dict[object, list[Mention]]:
-    """One of each sort by all that it says: only what shares something with a mention, dates aside, can agree with it."""
+    """One of each sort by all that it says: dates aside, only what shares something with a mention can agree."""
     distinct = {(mention.kind, mention.dimension, mention.values): mention for mention in mentions}
     found: dict[object, list[Mention]] = {}
     for mention in distinct.values():
