@@ -15,6 +15,9 @@ import pytest
 from hypothesis import settings
 from provider import Provider
 
+# Where Python may not keep what it has compiled, every one of hundreds of runs inside compiles the plugin again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
