@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 _COUNTED = r"(?:[ -][a-z]{1,8})?\s?"
 _LEAST = re.compile(
     r"(?P<before>(?:at least|over|above|more than|older than|no (?:less|fewer) than|minimum(?: of)?"
-    r"|exceed(?:s|ing)?)\s|[>≥]=?\s?)"
+    r"|exceed(?:s|ing)?)\s|[>≥]=?\s?|(?:最低|最小|少なくとも)(?:でも)?)"
     rf"|(?P<after>{_COUNTED}(?:or|and) (?:older|more|above|over|up)\b|[^\s\d]{{0,3}}?(?:以上|超))",
     re.IGNORECASE,
 )
 _MOST = re.compile(
     r"(?P<before>(?:at most|under|below|less than|fewer than|younger than|no (?:more|later) than"
-    r"|not (?:more than|exceed)|up to|within|maximum(?: of)?)\s|[<≤]=?\s?)"
-    rf"|(?P<after>{_COUNTED}(?:or|and) (?:younger|less|fewer|below|under)\b|[^\s\d]{{0,3}}?(?:以下|未満|以内))",
+    r"|not (?:more than|exceed)|up to|within|maximum(?: of)?)\s|[<≤]=?\s?|(?:最大|最多|上限)(?:でも?|は)?)"
+    rf"|(?P<after>{_COUNTED}(?:or|and) (?:younger|less|fewer|below|under)\b|[^\s\d]{{0,3}}?(?:以下|未満|以内|まで))",
     re.IGNORECASE,
 )
 _REACH = 24

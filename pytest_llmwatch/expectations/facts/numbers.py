@@ -105,6 +105,24 @@ _WORD = "|".join([*_WORDS, "dozen"])
 _ENGLISH = re.compile(
     rf"\b(?:{_WORD})(?:[- ](?:and )?(?:{_WORD}|hundred|thousand|million|billion|trillion))*\b", re.IGNORECASE
 )
+_LASTING = "|".join(
+    re.escape(unit)
+    for unit, (dimension, _) in sorted(UNITS.items(), key=lambda each: -len(each[0]))
+    if dimension == "duration" and (len(unit) > 2 or not unit.isascii())
+)
+_COUNT = rf"\d+|an?|{'|'.join(_ONES)}"
+_HALF = re.compile(
+    rf"\bhalf[ -](?:an?[ -])?(?={_LASTING})|半(?=年|日(?!本))"
+    rf"|\b(?P<whole>{_COUNT}) (?:and a half|½)(?=[ -](?:{_LASTING}))"
+    rf"|(?:\b(?P<count>{_COUNT}) |(?<!\d)(?P<digits>\d+))(?P<unit>{_LASTING})(?: and a half\b|半)",
+    re.IGNORECASE,
+)
+# `Once you have paid` counts nothing.
+_TIMES_OVER = re.compile(
+    r"\b(?P<two>twice)\b|\b(?P<three>thrice)\b"
+    r"|(?<!\bat )\bonce(?= (?:an?|per|every|each|daily|weekly|monthly|only)\b|[.,;!?)]|$)",
+    re.IGNORECASE,
+)
 
 
 def number_mentions(text: str) -> list[Mention]:
@@ -117,9 +135,11 @@ def number_mentions(text: str) -> list[Mention]:
         _weekdays,
         _times,
         _versions,
+        _halves,
         _numbers,
         _kanji_numbers,
         _number_words,
+        _times_over,
         _nothing,
     ):
         for mention in find(text):
@@ -197,6 +217,18 @@ def _nothing(text: str) -> Iterator[Mention]:
         yield Mention(kind="number", text=match.group(), start=match.start(), values=values, dimension="money")
 
 
+def _halves(text: str) -> Iterator[Mention]:
+    """`half a year`, `an hour and a half`, 「半年」, 「1時間半」."""
+    for match in _HALF.finditer(text):
+        count = (match["whole"] or match["count"] or match["digits"] or "zero").lower()
+        value = _WORDS.get(count, 1.0 if count in ("a", "an") else None)
+        value = (float(count) if value is None else value) + 0.5
+        if match["unit"]:
+            yield _amount(text, match.start(), match.end(), value, *UNITS[match["unit"].lower()])
+        else:
+            yield _measured(text, match.start(), match.end(), value)
+
+
 def _numbers(text: str) -> Iterator[Mention]:
     for match in _NUMBER.finditer(text):
         written = match.group().replace(",", "")
@@ -227,6 +259,10 @@ def _measured(text: str, start: int, end: int, value: float) -> Mention:
     elif unit := _UNIT.match(text, end):
         dimension, factor = UNITS[unit.group(1).lower()]
         end = unit.end()
+    return _amount(text, start, end, value, dimension, factor)
+
+
+def _amount(text: str, start: int, end: int, value: float, dimension: str | None, factor: float) -> Mention:  # noqa: PLR0917 - the parts of one
     values: frozenset[object] = frozenset([float(f"{value * factor:.9g}")]) if dimension else frozenset([value])
     if dimension == "duration" and factor in MONTHS:
         values |= {f"{value * MONTHS[factor]:.9g} months"}
@@ -256,6 +292,12 @@ def _kanji_value(written: str) -> float:
             total += (section + digits or 1) * _MYRIADS[letter]
             section = digits = 0
     return float(total + section + digits)
+
+
+def _times_over(text: str) -> Iterator[Mention]:
+    for match in _TIMES_OVER.finditer(text):
+        value = 2.0 if match["two"] else 3.0 if match["three"] else 1.0
+        yield _amount(text, match.start(), match.end(), value, None, 1.0)
 
 
 def _number_words(text: str) -> Iterator[Mention]:
