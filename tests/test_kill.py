@@ -1,27 +1,28 @@
-"""A recording killed at any moment leaves every cassette whole: the old one or the new one.
+"""Killed while it writes, a run leaves every cassette and every snapshot old or new, and none apart from the other.
 
-`LLMWATCH_KILLS=60` kills that often; the default keeps the suite quick.
+`LLMWATCH_KILLS=5` goes through all kinds of moments five times; the default keeps the suite quick.
 """
 
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
-from conftest import Project, kill_group
+from aimed_kills import aims, half_written, kill_when
+from conftest import kill_group
 
 from pytest_llmwatch.cassette import parse
+from pytest_llmwatch.pairs import next_path
+from pytest_llmwatch.recording_key import recording_key
+from pytest_llmwatch.snapshot_files import parse as parse_snapshots
 
-KILLS = int(os.environ.get("LLMWATCH_KILLS", "24"))
-SEED = 20_261_123
-AT_ONCE = 4
-TESTS = 12
-CALLS = 3
+TIMES = int(os.environ.get("LLMWATCH_KILLS", "1"))
+PAIRS = 6
+TESTS = 8
+CALLS = 2
 
 # The file `started` marks the first call: nothing is at stake while pytest still imports its plugins.
 ASKS = f"""
@@ -34,65 +35,55 @@ ASKS = f"""
         url = os.environ["MODEL_BASE_URL"] + "/chat/completions"
         request = urllib.request.Request(url, json.dumps(body).encode(), {{"content-type": "application/json"}})
         with urllib.request.urlopen(request) as response:
-            return json.load(response)
+            return json.load(response)["choices"][0]["message"]["content"]
+
+    def reply_to(number):
+        pathlib.Path("started").touch()
+        return [ask(f"question {{number}}, turn {{turn}}") for turn in range({CALLS})][-1]
+
+    @pytest.mark.parametrize("number", range({PAIRS}))
+    def test_bot(number, llm_snapshot):
+        assert reply_to(number) + os.environ.get("MORE", "") == llm_snapshot
 
     @pytest.mark.llm
-    @pytest.mark.parametrize("number", range({TESTS}))
-    def test_bot(number):
-        pathlib.Path("started").touch()
-        for turn in range({CALLS}):
-            ask(f"question {{number}}, turn {{turn}}")
+    @pytest.mark.parametrize("number", range({PAIRS}, {TESTS}))
+    def test_alone(number):
+        reply_to(number)
 """
-QUICK = "[pytest]\naddopts = -p no:randomly -p no:syrupy -p no:asyncio -p no:hypothesispytest -p no:cacheprovider\n"
+QUIET = "[pytest]\naddopts = -p no:randomly -p no:asyncio -p no:hypothesispytest -p no:cacheprovider -p no:xdist\n"
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="process groups")
 
 
 @pytest.fixture
-def copies(tmp_path, provider):
-    """As many copies of one recorded project as run at once."""
-    provider.answer_with(lambda _request: "the old answer " * 2_000)
-    copies = []
-    for number in range(AT_ONCE):
-        path = tmp_path / f"copy{number}"
-        temporary = tmp_path / f"temporary{number}"
-        path.mkdir()
-        temporary.mkdir()
-        project = Project(path, temporary=temporary, base_url=provider.base_url)
-        project.write_file("pytest.ini", QUICK)
-        project.write(test_bot=ASKS)
-        copies.append(project)
-    yield copies
-    for project in copies:
-        project.close()
+def answers(provider):
+    """Every answer is another one."""
+    counter = count(1)
+    provider.answer_with(lambda _request: f"answer {next(counter)}, " * 50)
 
 
-def recording_time(project):
-    """How long a recording that nobody kills takes from its first call on."""
-    process = started_recording(project)
-    began = time.monotonic()
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, out + err
-    return time.monotonic() - began
+@pytest.fixture
+def bot(project, answers):
+    project.write_file("pytest.ini", QUIET)
+    project.write(test_bot=ASKS)
+    project.pytest("--llm-record").assert_outcomes(passed=TESTS)
+    return project
 
 
-def started_recording(project):
-    """A recording that has just begun to call the model."""
+def killed(project, aim, *arguments, env=None):
+    """Run until the moment aimed at; whether it came to that."""
     started = project.path / "started"
     started.unlink(missing_ok=True)
-    process = project.popen("--llm-record")
+    process = project.popen(*arguments, env=env)
     while not started.exists():
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
-    return process
+    folders = [project.path / folder / "test_bot" for folder in ("cassettes", "__snapshots__")]
+    return kill_when(process, lambda: kill_group(process), folders, aim)
 
 
 def cassettes_of(project):
     return {path: content for path, content in project.files().items() if path.endswith(".yaml")}
-
-
-def leftovers_of(project):
-    return [path for path in project.files() if path.endswith(".tmp")]
 
 
 def fate_of(old, new):
@@ -105,53 +96,70 @@ def fate_of(old, new):
         return "broken"
 
 
-def test_a_recording_killed_at_any_moment_leaves_the_old_or_the_new_cassette_whole(copies, provider):
-    counter = count(1)
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        list(pool.map(recording_time, copies))
-        provider.answer_with(lambda _request: f"answer {next(counter)}, " * 2_000)
-        durations = list(pool.map(recording_time, copies))
-    chance = random.Random(SEED)
-    moments = [chance.uniform(0, max(durations)) for _ in range(KILLS)]
-
-    def kill_some(number):
-        project, fates = copies[number], Counter()
-        for moment in moments[number::AT_ONCE]:
-            before = cassettes_of(project)
-            process = started_recording(project)
-            time.sleep(moment)
-            kill_group(process)
-            process.communicate()
-            after = cassettes_of(project)
-            fates.update(fate_of(before.get(path), after.get(path)) for path in before | after)
-            fates["leftover"] += len(leftovers_of(project))
-        return fates
-
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        fates = sum(pool.map(kill_some, range(AT_ONCE)), Counter())
-    print(f"{KILLS} kills within {max(durations):.1f} s of the first call: {dict(fates)}")
-
-    assert fates["broken"] == 0
-    assert fates["old"] + fates["new"] == KILLS * TESTS
-    assert fates["old"] > 0
-    assert fates["new"] > 0
-
-    project = copies[0]
-    recording_time(project)
-
-    assert leftovers_of(project) == []
-    assert len(cassettes_of(project)) == TESTS
+def state_of(project, number):
+    """Of a pair: `whole`, `to be finished` by whoever comes next, `apart`, or `torn`."""
+    cassette = project.path / f"cassettes/test_bot/test_bot[{number}].yaml"
+    snapshots = project.path / f"__snapshots__/test_bot/test_bot[{number}].snap"
+    key = recording_key(parse(cassette.read_text(encoding="utf-8"), "").exchanges)
+    if approved_from(snapshots) == key:
+        return "whole"
+    waiting = next_path(snapshots)
+    return "to be finished" if waiting.exists() and approved_from(waiting) == key else "apart"
 
 
-def test_what_a_killed_run_left_does_no_harm_and_the_next_recording_removes_it(copies):
-    project = copies[0]
-    recording_time(project)
-    folder = project.path / "cassettes/test_bot"
-    leftover = project.write_file("cassettes/test_bot/.test_bot[0].yaml.k1ll3d00.tmp", "llmwatch: 1\ninter")
+def approved_from(path):
+    return snapshot_at(path).recording
 
-    project.pytest().assert_outcomes(passed=TESTS)
-    after_replay = list(folder.glob(".*.tmp"))
-    recording_time(project)
 
-    assert after_replay == [leftover]
-    assert leftovers_of(project) == []
+def snapshot_at(path):
+    (one,) = parse_snapshots(path.read_text(encoding="utf-8"), "").snapshots
+    return one
+
+
+# What stands on the disk, in this order, while a pair is written.
+MOMENTS = [r"\.next\..*\.tmp$", r"\.next$", r"\.yaml\..*\.tmp$"]
+
+
+def test_a_recording_killed_while_it_writes_leaves_all_old_or_new_and_pairs_together(bot):
+    fates, kills = Counter(), 0
+    for aim in [*aims(MOMENTS, PAIRS)] * TIMES:
+        before = cassettes_of(bot)
+        kills += killed(bot, aim, "--llm-record")
+        after = cassettes_of(bot)
+        fates.update(fate_of(before.get(path), after.get(path)) for path in before | after)
+        fates.update(state_of(bot, number) for number in range(PAIRS))
+        fates["in the middle"] += bool(half_written(bot.path))
+    print(f"{kills} kills: {dict(fates)}")
+
+    assert fates["broken"] == fates["apart"] == 0
+    assert min(fates["old"], fates["new"], fates["whole"], kills) > 0
+    assert fates["in the middle"] >= kills / 4
+
+    leftover = bot.write_file("cassettes/test_bot/.test_bot[0].yaml.k1ll3d00.tmp", "llmwatch: 1\ninter")
+    result = bot.pytest()
+    result.assert_outcomes(passed=TESTS)
+    result.stdout.fnmatch_lines([f"snapshots: {PAIRS} same"])
+    assert {state_of(bot, number) for number in range(PAIRS)} == {"whole"}
+    assert {path.suffix for path in half_written(bot.path)} == {".tmp"}
+    assert leftover.exists()
+
+    bot.pytest("--llm-record").assert_outcomes(passed=TESTS)
+    assert half_written(bot.path) == []
+    assert len(cassettes_of(bot)) == TESTS
+
+
+def test_an_approval_killed_while_it_writes_leaves_the_old_or_the_new_snapshots_whole(bot):
+    cassettes, fates, kills = cassettes_of(bot), Counter(), 0
+    for number, aim in enumerate([*aims([r"\.snap\..*\.tmp$"] * 2, PAIRS)] * TIMES):
+        more = f" and {number} more" * 500
+        kills += killed(bot, aim, "--snapshot-update", env={"MORE": more})
+        texts = [snapshot_at(path).text for path in (bot.path / "__snapshots__/test_bot").glob("*.snap")]
+        fates.update("new" if text.endswith(more) else "old" for text in texts)
+        fates["in the middle"] += bool(half_written(bot.path))
+        assert len(texts) == PAIRS
+        assert {state_of(bot, each) for each in range(PAIRS)} == {"whole"}
+    print(f"{kills} kills: {dict(fates)}")
+
+    assert min(fates["old"], fates["new"], kills) > 0
+    assert fates["in the middle"] > 0
+    assert cassettes_of(bot) == cassettes

@@ -1,19 +1,17 @@
 """`accept` and `review` killed at any moment: every baseline is the old or the new one, cassette and snapshots alike.
 
-`LLMWATCH_REVIEW_KILLS=60` kills that often; the default keeps the suite quick.
+`LLMWATCH_REVIEW_KILLS=5` goes through all kinds of moments five times; the default keeps the suite quick.
 """
 
 from __future__ import annotations
 
 import os
-import random
-import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 
 import pytest
+from aimed_kills import aims, half_written, kill_when
 
 from pytest_llmwatch import candidates
 from pytest_llmwatch.candidates import Candidate, Facts, candidate_path, hashes_of, keep, snapshot_beside
@@ -26,9 +24,9 @@ from pytest_llmwatch.snapshot_files import Snapshot, SnapshotFile
 from pytest_llmwatch.snapshot_files import dump as dump_snapshots
 from pytest_llmwatch.snapshot_files import parse as parse_snapshots
 
-KILLS = int(os.environ.get("LLMWATCH_REVIEW_KILLS", "6"))
-SEED = 20_261_128
-TESTS = 40
+TIMES = int(os.environ.get("LLMWATCH_REVIEW_KILLS", "2"))
+TESTS = 12
+MOMENTS = [r"^\.test_\d+\.snap\.next$", r"\.yaml\..*\.tmp$"]
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals and pseudo-terminals")
 
@@ -98,23 +96,18 @@ def started(root, command):
         stderr=subprocess.DEVNULL,
     )
     os.write(ours, b"A\n" * TESTS)
-    first = place(root, 0)[0]
-    old = first.read_text()
-    while first.read_text() == old and process.poll() is None:
-        time.sleep(0.001)
     return process, (ours, theirs)
 
 
 def test_a_decision_killed_at_any_moment_leaves_each_baseline_old_or_new(tmp_path):
-    chance, fates = random.Random(SEED), Counter()
-    for kill in range(KILLS):
+    fates, kills = Counter(), 0
+    for kill, aim in enumerate([*aims(MOMENTS, TESTS)] * TIMES):
         root = tmp_path / str(kill)
         root.mkdir()
         prepare(root)
         process, terminal = started(root, ["accept", "--all"] if kill % 2 else ["review"])
-        time.sleep(chance.uniform(0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        kills += kill_when(process, process.kill, {path.parent for path in place(root, 0)}, aim)
+        fates["in the middle"] += bool(half_written(root))
         for end in terminal:
             os.close(end)
 
@@ -128,7 +121,7 @@ def test_a_decision_killed_at_any_moment_leaves_each_baseline_old_or_new(tmp_pat
             f"test_bot.py::test_{number}" for number in range(TESTS) if fate(root, number) == "old"
         }
         assert list(root.rglob(".*.next")) == []
-    print(f"{KILLS} kills: {dict(fates)}")
+    print(f"{kills} kills: {dict(fates)}")
 
-    assert set(fates) <= {"old", "new"}
-    assert fates["new"] > 0
+    assert set(fates) <= {"old", "new", "in the middle"}
+    assert min(fates["old"], fates["new"], fates["in the middle"], kills) > 0

@@ -1,18 +1,12 @@
 """`llm_snapshot` with recorded calls: the pair of cassette and snapshots, the page of a failure, what it holds."""
 
-import os
-import random
-import time
-
 import pytest
 from asking_bot import BOT
-from conftest import kill_group
 
 from pytest_llmwatch.cassette import parse as parse_cassette
 from pytest_llmwatch.recording_key import recording_key
 from pytest_llmwatch.snapshot_files import parse
 
-KILLS = int(os.environ.get("LLMWATCH_KILLS", "10"))
 TEST = """
     from bot import ask
 
@@ -148,50 +142,6 @@ def test_what_a_killed_run_left_half_done_is_finished_by_the_next(bot, provider)
 
     assert approved.read_text(encoding="utf-8") == new
     assert not list(approved.parent.glob(".*"))
-
-
-MANY = """
-    import pathlib
-
-    import pytest
-    from bot import ask
-
-    @pytest.mark.parametrize("n", range(8))
-    def test_refund(n, llm_snapshot):
-        pathlib.Path("started").touch()
-        assert ask(f"Can I return phone {n}?") == llm_snapshot
-"""
-
-
-@pytest.mark.skipif(os.name == "nt", reason="process groups")
-def test_killed_at_any_moment_a_pair_is_old_or_new_and_never_apart(project, provider):
-    """`LLMWATCH_KILLS=50` kills that often."""
-    project.write(bot=BOT, test_bot=MANY)
-    chance, started = random.Random(7), project.path / "started"
-    provider.answer_with(lambda _request: "old " * 2_000)
-    project.pytest("--llm-record").assert_outcomes(passed=8)
-    began = time.monotonic()
-    project.pytest("--llm-record")
-    longest = min(time.monotonic() - began, 2.0) / 2
-
-    for number in range(KILLS):
-        provider.answer_with(lambda _request, number=number: f"number {number} " * 2_000)
-        started.unlink(missing_ok=True)
-        process = project.popen("--llm-record", "-p", "no:xdist")
-        while not started.exists() and process.poll() is None:
-            time.sleep(0.002)
-        time.sleep(chance.uniform(0, longest))
-        kill_group(process)
-        process.communicate()
-        # The next run finds every pair old or new: whatever was left between the two is finished first.
-        result = project.pytest("-p", "no:xdist")
-        result.assert_outcomes(passed=8)
-        result.stdout.fnmatch_lines(["snapshots: 8 same"])
-        for n in range(8):
-            assert snapshots_of(project, f"test_refund[{n}]").snapshots[0].recording == key_of(
-                project, f"test_refund[{n}]"
-            )
-    assert not list(project.path.rglob(".*.next"))
 
 
 HOLDS = """
