@@ -35,7 +35,6 @@ def write(watch: Watch, scope: Scope) -> Entry:
     decision = decide(mode=recording.mode, exists=scope.exists, made=recording.made, outcome=scope.outcome)
     if decision == "remove" and recording.unfinished:
         decision = "leave"  # the test does call a model
-    pending = store.pending_path(scope.path)
     if decision == "replace" and recording.mode == "record" and scope.baseline is not None:
         from .drifting import note_drift
 
@@ -51,12 +50,13 @@ def write(watch: Watch, scope: Scope) -> Entry:
     elif decision == "remove":
         store.remove(scope.path)
     if decision == "keep beside" and text is not None:
-        store.write_text(pending, text)
+        store.write_text(store.pending_path(scope.path), text)
     if decision in ("replace", "remove"):
-        store.remove(pending)
+        store.remove(store.pending_path(scope.path))
         drop(watch.config.rootpath, candidate_path(watch.config.rootpath, scope.path))
     scope.written = recording.made
-    return entry_of(watch, scope, decision, pending if decision == "keep beside" else scope.path)
+    path = store.pending_path(scope.path) if decision == "keep beside" else scope.path
+    return entry_of(watch, scope, decision, path)
 
 
 def text_of(scope: Scope) -> str:

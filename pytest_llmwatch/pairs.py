@@ -28,7 +28,12 @@ NEXT = ".next"
 def next_path(snapshots: Path) -> Path:
     """Where snapshots wait for their cassette to be in its place: beside the file itself, where the path is a link."""
     snapshots = store.target_of(snapshots)
-    return snapshots.with_name(f".{snapshots.name}{NEXT}")
+    return snapshots.with_name(waiting_name(snapshots.name))
+
+
+def waiting_name(name: str) -> str:
+    """What a file of snapshots is called while it waits."""
+    return f".{name}{NEXT}"
 
 
 def write_pair(*, cassette: Path, cassette_text: str | None, snapshots: Path, snapshots_text: str | None) -> None:

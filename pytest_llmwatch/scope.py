@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ class Scope:
     Attributes:
         baseline: What the file had at the beginning; `None` where there was none.
         body_of: What of a request counts.
+        marker: What the test's `llm` markers set.
         drift: How what was recorded differs from it, for the report.
         has_failed: Whether a test failed for a reason of its own, under `--llm-check`.
         has_drifted: Whether it was made to fail for drift.
@@ -38,6 +39,7 @@ class Scope:
     exists: bool
     baseline: Cassette | None = None
     body_of: Callable[[Request], JSON] = significant_body
+    marker: Mapping[str, object] = field(default_factory=dict)
     drift: DriftFacts | None = None
     is_fixture: bool = False
     is_over: bool = False

@@ -26,7 +26,7 @@ from .drift.verdicts import Tolerance, compare_texts, problem_with_ignored
 from .errors import SnapshotMisuse
 from .expectations.expectation import shown
 from .file_names import snapshot_path
-from .pairs import NEXT, next_path
+from .pairs import NEXT, next_path, waiting_name
 from .snapshot_files import SnapshotFile, dump, parse
 from .snapshot_notes import SnapshotNotes
 from .snapshot_values import held
@@ -68,15 +68,22 @@ class SnapshotRun:
     tests_at: dict[str, tuple[str, bool]] = field(default_factory=dict)
     modules: set[Path] = field(default_factory=set)
     is_over: bool = False
-    _waiting: dict[str, frozenset[str]] = field(default_factory=dict)
+    _seen: dict[str, tuple[frozenset[str], frozenset[str]]] = field(default_factory=dict)
 
     def is_half_done(self, path: Path) -> bool:
         """Whether an earlier run was killed while it wrote this file; one look into each folder is enough."""
-        folder, name = os.path.split(next_path(path))
-        if folder not in self._waiting:
-            names = (each.name for each in os.scandir(folder)) if Path(folder).is_dir() else ()
-            self._waiting[folder] = frozenset(name for name in names if name.endswith(NEXT))
-        return name in self._waiting[folder]
+        folder = os.path.dirname(path)  # noqa: PTH120 - asked for every test
+        waiting, linked = self._seen.get(folder) or self._look_into(folder)
+        if path.name in linked:
+            return next_path(path).exists()
+        return bool(waiting) and waiting_name(path.name) in waiting
+
+    def _look_into(self, folder: str) -> tuple[frozenset[str], frozenset[str]]:
+        """Which files wait in a folder, and which stand elsewhere."""
+        entries = list(os.scandir(folder)) if Path(folder).is_dir() else []
+        waiting = frozenset(each.name for each in entries if each.name.endswith(NEXT))
+        self._seen[folder] = (waiting, frozenset(each.name for each in entries if each.is_symlink()))
+        return self._seen[folder]
 
     def unused_at(self, path: str) -> Sequence[str]:
         """The names at a path that nobody will compare with any more, as far as this process can know."""

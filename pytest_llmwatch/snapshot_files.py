@@ -29,7 +29,7 @@ import functools
 import json
 import re
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from .drift.verdicts import Tolerance
@@ -216,7 +216,7 @@ def _snapshot(lines: list[str], number: int, path: str) -> Snapshot:
     if front.get("kind") not in KINDS:
         problem = f"the kind {front.get('kind')!r} is none of {', '.join(KINDS)}"
         raise UnreadableSnapshot(path, problem, line=number)
-    at = {name: number + place for place, name in enumerate(front, 1)}
+    at = dict(zip(front, count(number + 1), strict=False))
     text = _body(lines[end + 1 :], number + end + 1, path, is_escaped=front.get("escaped") == "true")
     if not text and front["kind"] != "text":
         raise UnreadableSnapshot(path, f"nothing stands where the {front['kind']} should be", line=number + end)
@@ -257,13 +257,15 @@ def _tolerance_in(text: str, number: int, path: str) -> Tolerance:
 
 def _body(lines: list[str], number: int, path: str, *, is_escaped: bool) -> str:
     """The text of the lines, two spaces out; empty lines at its end belong to the file."""
-    while lines and not lines[-1].strip():
-        lines = lines[:-1]
-    for place, line in enumerate(lines):
-        if line.strip() and not line.startswith(INDENT):
-            problem = f"{line[:60]!r} stands at the margin; a snapshot's text stands two spaces in"
-            raise UnreadableSnapshot(path, problem, line=number + place)
-    text = "\n".join(line.removeprefix(INDENT) for line in lines)
+    end = len(lines)
+    while end and not lines[end - 1].strip():
+        end -= 1
+    body = lines[:end]
+    stray = next((place for place, line in enumerate(body) if not line.startswith(INDENT) and line.strip()), None)
+    if stray is not None:
+        problem = f"{body[stray][:60]!r} stands at the margin; a snapshot's text stands two spaces in"
+        raise UnreadableSnapshot(path, problem, line=number + stray)
+    text = "\n".join([line.removeprefix(INDENT) for line in body])
     return ESCAPE.sub(_unescape, text) if is_escaped else text
 
 

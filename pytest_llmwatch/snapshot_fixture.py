@@ -15,14 +15,13 @@ from .drift.verdicts import Tolerance
 from .drift.visible import visible
 from .errors import SettingError, SnapshotMisuse, UnreadableCassette, UnreadableSnapshot
 from .file_names import snapshot_path
-from .marker import marker_arguments
 from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
 from .test_ids import id_of, without_hidden
 from .typed_names import typed_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from .exchange import Exchange
@@ -75,10 +74,11 @@ def snapshot_of(item: pytest.Item, watch: Watch, scope: Scope) -> LLMSnapshot:
 
     run, extension = item.config.stash.get(RUN, None) or _begin_run(item, session)
     notes = scope.snapshots = _notes_of(item, watch, scope, run)
-    former = run.notes.get(str(notes.path))
+    place = str(notes.path)
+    former = run.notes.get(place)
     if former is not None and former.file.test == notes.file.test:
         former.is_superseded = True  # the test is run again
-    run.notes[str(notes.path)] = notes
+    run.notes[place] = notes
     return LLMSnapshot(
         notes=notes,
         extension=extension,
@@ -119,7 +119,7 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
         command_for=functools.partial(_command, item),
         update=_update_of(item.config, recording.mode),
         is_soft=recording.mode == "check",
-        tolerance=run.tolerance if item.get_closest_marker("llm") is None else _tolerance_of(item),
+        tolerance=_tolerance_of(item, scope.marker) if scope.marker else run.tolerance,
         key_now=lambda: _key_of(recording.kept),
         models_now=functools.partial(_models_of, recording),
         mask=functools.partial(watch.secrets.masked, item=item),
@@ -183,11 +183,10 @@ def _update_of(config: pytest.Config, mode: str) -> Update:
     return "new" if is_new else "none"
 
 
-def _tolerance_of(item: pytest.Item, marker: dict[str, Any] | None = None) -> Tolerance:
+def _tolerance_of(item: pytest.Item, marker: Mapping[str, Any]) -> Tolerance:
     """The tolerance of a test's asserts: its marker, else the ini file, else what was measured."""
     from .snapshot import changed_tolerance
 
-    marker = marker_arguments(item) if marker is None else marker
     read = functools.partial(settings.setting_of, config=item.config, environ=os.environ, marker=marker)
     similarity, facts, ignore = (read(name) for name in ("snapshot_similarity", "snapshot_facts", "snapshot_ignore"))
     try:
@@ -202,7 +201,7 @@ def _tolerance_of(item: pytest.Item, marker: dict[str, Any] | None = None) -> To
         raise SettingError(str(error)) from error
 
 
-def _written(test: str, marker: dict[str, Any], name: str, value: object) -> str:
+def _written(test: str, marker: Mapping[str, Any], name: str, value: object) -> str:
     """Where a setting was made, and how."""
     if name in marker:
         return f"{test}: @pytest.mark.llm({name}={value!r})"

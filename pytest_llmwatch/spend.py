@@ -101,6 +101,10 @@ def dollars(cost: Decimal) -> str:
 def spend_of(calls: Iterable[ModelCall], *, origin: str | None = None) -> Spend:
     """Add up calls; `origin` says where their figures are from."""
     listed = tuple(calls)
+    return _sums_of(listed, origin) if listed or origin else NOTHING
+
+
+def _sums_of(listed: tuple[ModelCall, ...], origin: str | None) -> Spend:
     attempts = [attempt for call in listed for attempt in call.attempts]
     names = [item.name for item in fields(Usage)]
     # To count tokens is to use none, and so is to run a tool.
@@ -119,3 +123,6 @@ def spend_of(calls: Iterable[ModelCall], *, origin: str | None = None) -> Spend:
 def _sum_of(values: list[T | None], start: T) -> T | None:
     known = [value for value in values if value is not None]
     return sum(known, start) if len(known) == len(values) else None
+
+
+NOTHING = _sums_of((), None)

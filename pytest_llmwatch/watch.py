@@ -141,6 +141,7 @@ class Watch:
             exists=cassette is not None,
             baseline=cassette,
             body_of=body_of,
+            marker=marker,
             budget=budget,
         )
 
