@@ -58,6 +58,12 @@ class Note:
         return self.is_update and (self.comparison is None or self.comparison.verdict != "same")
 
 
+# What all tests that are over have: empty, and written to by nobody.
+_NO_NOTES: list[Note] = []
+_NO_SNAPSHOTS: dict[str, Snapshot] = {}
+_NO_TEXTS: dict[str, str] = {}
+
+
 def _nothing() -> str:
     return ""
 
@@ -224,8 +230,7 @@ class SnapshotNotes:
         self.file = SnapshotFile(test=self.file.test)
         self.key_now = self.models_now = self.shown_as = self.command_for = _nothing  # they hold the test
         self.mask = str
-        for held_ in (self.notes, self._by_name, self._pending, self._texts):
-            held_.clear()
+        self.notes, self._by_name, self._pending, self._texts = _NO_NOTES, _NO_SNAPSHOTS, _NO_SNAPSHOTS, _NO_TEXTS
 
     def facts(self) -> list[SnapshotFact]:
         """The comparisons as they travel on a report."""
