@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .recording import Recording
     from .reports.progress import Progress
     from .reports.summary import Entry
+    from .scope import Scope
     from .snapshot import LLMSnapshot
     from .watch import Watch
 
@@ -189,22 +190,26 @@ class Fixtures:
     @pytest.fixture
     def llm_cassette(self) -> Recording:
         """The model calls of this test, recorded or replayed: `.calls`, `.last`, `.spend`, `.tool_results` ..."""
+        _item, _watch, scope = self._begun()
+        return scope.recording
+
+    # It does not ask for `llm_cassette`, which would double what pytest takes to set it up.
+    @pytest.fixture
+    def llm_snapshot(self) -> LLMSnapshot:
+        """The approved output of this test: `assert reply == llm_snapshot`; `--snapshot-update` approves this one."""
+        from .snapshot_fixture import snapshot_of
+
+        return snapshot_of(*self._begun())
+
+    def _begun(self) -> tuple[pytest.Item, Watch, Scope]:
+        """The test with its recording, which is in force already where the test was seen to ask for one."""
         from .test_ids import id_of
 
         watch, item = _watch_of(self._config), self._config.stash[ITEM]
         scope = watch.item_scope
         if scope is None or scope.recording.test != id_of(item):
             scope = watch.begin(item)  # asked for by name at run time, or by a doctest
-        return scope.recording
-
-    @pytest.fixture
-    def llm_snapshot(self, llm_cassette: Recording) -> LLMSnapshot:  # noqa: ARG002 - it begins one
-        """The approved output of this test: `assert reply == llm_snapshot`; `--snapshot-update` approves this one."""
-        from .snapshot_fixture import snapshot_of
-
-        watch = _watch_of(self._config)
-        assert watch.item_scope is not None  # noqa: S101 - `llm_cassette` has begun it
-        return snapshot_of(self._config.stash[ITEM], watch, watch.item_scope)
+        return item, watch, scope
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -373,7 +378,8 @@ def _hold_to_budget(item: pytest.Item) -> None:
 
 
 def _is_covered(item: pytest.Item) -> bool:
-    return FIXTURE in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm") is not None
+    names = getattr(item, "fixturenames", ())
+    return FIXTURE in names or SNAPSHOT in names or item.get_closest_marker("llm") is not None
 
 
 def _has_own_cassette(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> bool:

@@ -12,7 +12,6 @@ import pytest
 from . import pairs, settings, store
 from .cassette_paths import without_folder
 from .drift.verdicts import Tolerance
-from .drift.visible import visible
 from .errors import SettingError, SnapshotMisuse, UnreadableCassette, UnreadableSnapshot
 from .file_names import snapshot_path
 from .snapshot_files import SnapshotFile, parse
@@ -282,12 +281,15 @@ def _page_of(op: str, left: object, right: object, ours: list[LLMSnapshot], *, i
 
 def sections_of(notes: SnapshotNotes, config: pytest.Config) -> list[tuple[str, str]]:
     """What the assert had no room for, for the report of a phase that failed; each comparison once."""
-    from .reports.snapshot_page import full_page, short_page
-
     fresh, notes.told = notes.notes[notes.told :], len(notes.notes)
     if config.get_verbosity(pytest.Config.VERBOSITY_ASSERTIONS) >= 2:
         return []
     failed = [note for note in fresh if not note.passed]
+    if not failed:
+        return []
+    from .drift.visible import visible
+    from .reports.snapshot_page import full_page, short_page
+
     pages = [(note.after.name, full_page(note, notes)) for note in failed if not _fits(short_page(note, notes, ""))]
     return [(f"llm_snapshot {visible(name)}", "\n".join(page)) for name, page in pages]
 
