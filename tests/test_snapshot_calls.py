@@ -331,7 +331,7 @@ def test_a_test_without_it_imports_no_syrupy_of_ours(project):
                 assert "syrupy" not in sys.modules
         """
     )
-    project.pytest("-p", "no:syrupy").assert_outcomes(passed=1)
+    project.pytest("-p", "no:syrupy", is_fresh=True).assert_outcomes(passed=1)
 
 
 def test_a_recording_whose_outputs_cannot_be_written_is_kept_beside(project, provider):
