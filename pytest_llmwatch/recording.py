@@ -134,6 +134,7 @@ class Recording:
         Raises:
             LookupError: no call was made yet.
         """
+        __tracebackhide__ = True
         calls = self.calls
         if not calls:
             raise LookupError("no model call was made yet in this test")
