@@ -113,3 +113,10 @@ def test_a_page_says_what_to_write_where_a_thing_of_the_recording_is_no_answer(v
 def test_of_other_values_nobody_knows_what_was_meant(value):
     assert not containing("14 days").judge(value).details
     assert not finish_reason("stop").judge(value).details
+
+
+def test_without_a_call_there_is_no_last_one():
+    with pytest.raises(LookupError, match="no model call was made yet in this test") as raised:
+        _ = recording().last
+
+    assert len([entry for entry in raised.traceback if not entry.ishidden(raised)]) == 1
