@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 SUFFIX = ".snap"
 ARGUMENTS = ("name", "similarity", "facts", "ignore")
+# What syrupy hears of each file at the beginning: that there is something in it.
+_SOMETHING = {"?": Item(name="?")}
 
 
 def item_name(test: str, name: str) -> str:
@@ -154,9 +156,10 @@ class LLMSnapshotExtension(AbstractSyrupyExtension):
         if self.run is None:
             return found
         for path in _paths_in(Path(self.dirname(test_location=test_location))):
-            names = self.run.unused_at(path) if self.run.is_over else ["?"]
-            if names:
-                test = _read(path).test if self.run.is_over else ""
+            if not self.run.is_over:
+                found.add(SnapshotCollection(path, dict(_SOMETHING)))
+            elif names := self.run.unused_at(path):
+                test = _read(path).test
                 found.add(_collection(path, [item_name(test, name) for name in names]))
         return found
 

@@ -162,9 +162,9 @@ def parse(text: str, path: str) -> SnapshotFile:
     test = _test_in(lines[0], path)
     lines = _whole(lines, path)
     starts = [number for number, line in enumerate(lines) if line.startswith(BEGINNING)]
-    between = next((n for n, line in enumerate(lines[1 : starts[0] if starts else None], 1) if line.strip()), None)
-    if between is not None:
-        raise UnreadableSnapshot(path, "text that belongs to no snapshot", line=between + 1)
+    between = [n for n, line in enumerate(lines[1 : starts[0] if starts else None], 1) if line.strip()]
+    if between:
+        raise UnreadableSnapshot(path, "text that belongs to no snapshot", line=between[0] + 1)
     snapshots: dict[str, Snapshot] = {}
     for start, end in pairwise([*starts, len(lines)]):
         snapshot = _snapshot(lines[start:end], start + 1, path)
@@ -176,7 +176,9 @@ def parse(text: str, path: str) -> SnapshotFile:
 
 def _whole(lines: list[str], path: str) -> list[str]:
     """The lines before the last one, which says that nothing was cut off."""
-    last = next(number for number in range(len(lines) - 1, -1, -1) if lines[number].strip())
+    last = len(lines) - 1
+    while not lines[last].strip():
+        last -= 1
     if lines[last].rstrip() != END:
         is_longer = END in lines
         problem = (
@@ -261,10 +263,10 @@ def _body(lines: list[str], number: int, path: str, *, is_escaped: bool) -> str:
     while end and not lines[end - 1].strip():
         end -= 1
     body = lines[:end]
-    stray = next((place for place, line in enumerate(body) if not line.startswith(INDENT) and line.strip()), None)
-    if stray is not None:
-        problem = f"{body[stray][:60]!r} stands at the margin; a snapshot's text stands two spaces in"
-        raise UnreadableSnapshot(path, problem, line=number + stray)
+    stray = [place for place, line in enumerate(body) if not line.startswith(INDENT) and line.strip()]
+    if stray:
+        problem = f"{body[stray[0]][:60]!r} stands at the margin; a snapshot's text stands two spaces in"
+        raise UnreadableSnapshot(path, problem, line=number + stray[0])
     text = "\n".join([line.removeprefix(INDENT) for line in body])
     return ESCAPE.sub(_unescape, text) if is_escaped else text
 
