@@ -19,6 +19,10 @@ from provider import Provider
 # Where Python may not keep what it has compiled, every one of hundreds of runs inside compiles the plugin again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# A shell starts its background jobs deaf to Ctrl-C, and what they start is deaf too.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How long an example takes says nothing on a busy machine.
 settings.register_profile("suite", deadline=None)
 settings.load_profile("suite")
