@@ -16,7 +16,7 @@ from .secret_spans import KNOWN, Patterns, Secrets, compiled
 from .write_policy import Mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from .exchange import Exchange
 
@@ -39,8 +39,7 @@ class HookedSecrets:
     _patterns: dict[object, Patterns] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        lines = settings.setting_of("not_secrets", self.config, environ=os.environ, marker={})
-        self.exempt = compiled((line for line in lines if line.strip()), setting="llm_not_secrets")
+        self.exempt = exempt_of(self.config)
 
     def redact_of(self, item: pytest.Item) -> Callable[[Exchange], Exchange]:
         """How the exchanges of a test are redacted."""
@@ -75,7 +74,28 @@ class HookedSecrets:
         """
         hook = item.ihook.pytest_llmwatch_secrets
         if hook not in self._patterns:
-            lines = settings.setting_of("secret_patterns", self.config, environ=os.environ, marker={})
-            given = [pattern for patterns in hook() for pattern in patterns]
-            self._patterns[hook] = compiled([*(line for line in lines if line.strip()), *given])
+            self._patterns[hook] = patterns_of(self.config, hook)
         return self._patterns[hook]
+
+
+def exempt_of(config: pytest.Config) -> Patterns:
+    """The patterns of what is no secret.
+
+    Raises:
+        SettingError: one does not compile.
+    """
+    return compiled(_lines(config, "not_secrets"), setting="llm_not_secrets")
+
+
+def patterns_of(config: pytest.Config, hook: Callable[[], Iterable[Iterable[str]]]) -> Patterns:
+    """The patterns of the ini file, and of what implements `pytest_llmwatch_secrets`.
+
+    Raises:
+        SettingError: one does not compile.
+    """
+    return compiled([*_lines(config, "secret_patterns"), *(pattern for given in hook() for pattern in given)])
+
+
+def _lines(config: pytest.Config, setting: str) -> Iterator[str]:
+    lines = settings.setting_of(setting, config, environ=os.environ, marker={})
+    return (line for line in lines if line.strip())

@@ -90,7 +90,7 @@ def _repair(waiting: Path, snapshots: Path, cassette: Path) -> bool:
             return False
         key = key_at(cassette)
         # One that stayed as it was has the key of before.
-        fresh = set(parse(text, str(waiting)).snapshots) - _snapshots_at(snapshots)
+        fresh = set(parse(text, str(waiting)).snapshots).difference(snapshots_at(snapshots) or ())
         belongs = any(one.recording == key for one in fresh)
     except UnreadableSnapshot:
         belongs = False
@@ -110,9 +110,10 @@ def key_at(cassette: Path) -> str | None:
         return None
 
 
-def _snapshots_at(path: Path) -> set[Snapshot]:
+def snapshots_at(path: Path) -> tuple[Snapshot, ...] | None:
+    """The snapshots on the disk; `None` where they cannot be read."""
     try:
         text = store.read_text(path)
-        return set() if text is None else set(parse(text, str(path)).snapshots)
+        return () if text is None else parse(text, str(path)).snapshots
     except (UnreadableCassette, UnreadableSnapshot):
-        return set()
+        return None

@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 SUFFIX = ".snap"
 ARGUMENTS = ("name", "similarity", "facts", "ignore")
-# What syrupy hears of each file at the beginning: that there is something in it.
-_SOMETHING = {"?": Item(name="?")}
 
 
 def item_name(test: str, name: str) -> str:
@@ -157,7 +155,7 @@ class LLMSnapshotExtension(AbstractSyrupyExtension):
             return found
         for path in _paths_in(Path(self.dirname(test_location=test_location))):
             if not self.run.is_over:
-                found.add(SnapshotCollection(path, dict(_SOMETHING)))
+                found.add(_collection(path, ["?"]))
             elif names := self.run.unused_at(path):
                 test = _read(path).test
                 found.add(_collection(path, [item_name(test, name) for name in names]))

@@ -14,16 +14,16 @@ from .cassette_paths import without_folder
 from .drift.verdicts import Tolerance
 from .errors import SettingError, SnapshotMisuse, UnreadableCassette, UnreadableSnapshot
 from .file_names import snapshot_path
+from .recording_key import recording_key
 from .snapshot_files import SnapshotFile, parse
 from .snapshot_notes import SnapshotNotes
 from .test_ids import id_of, without_hidden
 from .typed_names import typed_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from pathlib import Path
 
-    from .exchange import Exchange
     from .recording import Recording
     from .scope import Scope
     from .snapshot import LLMSnapshot, LLMSnapshotExtension, SnapshotRun
@@ -119,16 +119,10 @@ def _notes_of(item: pytest.Item, watch: Watch, scope: Scope, run: SnapshotRun) -
         update=_update_of(item.config, recording.mode),
         is_soft=recording.mode == "check",
         tolerance=_tolerance_of(item, scope.marker) if scope.marker else run.tolerance,
-        key_now=lambda: _key_of(recording.kept),
+        key_now=lambda: recording_key(recording.kept),
         models_now=functools.partial(_models_of, recording),
         mask=functools.partial(watch.secrets.masked, item=item),
     )
-
-
-def _key_of(exchanges: Sequence[Exchange]) -> str | None:
-    from .recording_key import recording_key
-
-    return recording_key(exchanges)
 
 
 def _models_of(recording: Recording) -> str | None:

@@ -177,12 +177,14 @@ class SnapshotNotes:
         """The name without secrets, and then with a hash, which keeps it apart and finds it where nobody knows them."""
         if name.isdecimal():
             return name
-        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         masked = self.mask(name)
+        if masked == name and name in self._by_name:
+            return name
+        digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
         if masked != name:
             return f"{masked} {digest}"
         former = (one for one in self._by_name if "[redacted:" in one and one.endswith(f" {digest}"))
-        return name if name in self._by_name else next(former, name)
+        return next(former, name)
 
     def _check_name(self, after: Snapshot) -> None:
         text = f"{after.kind}\n{after.text}"

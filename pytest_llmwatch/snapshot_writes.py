@@ -7,10 +7,9 @@ import errno
 from typing import TYPE_CHECKING
 
 from . import pairs, store
-from .errors import UnreadableCassette, UnreadableSnapshot
 from .locks import alone_in
 from .recording_key import recording_key
-from .snapshot_files import dump, parse
+from .snapshot_files import dump
 
 if TYPE_CHECKING:
     from .scope import Scope
@@ -39,7 +38,8 @@ def write_with(scope: Scope, notes: SnapshotNotes, decision: Write, text: str | 
 
 
 def _write(scope: Scope, notes: SnapshotNotes, text: str | None, *, is_pair: bool, has_passed: bool) -> None:
-    approved = notes.to_write(is_as_read=not is_pair or _is_as_read(notes)) if has_passed else None
+    is_as_read = not is_pair or pairs.snapshots_at(notes.path) == notes.file.snapshots
+    approved = notes.to_write(is_as_read=is_as_read) if has_passed else None
     if is_pair and approved is not None:
         pairs.replace_pair(scope.path, text, notes.path, dump(approved))
     elif is_pair and text is not None:
@@ -51,14 +51,6 @@ def _write(scope: Scope, notes: SnapshotNotes, text: str | None, *, is_pair: boo
         _check_recording(scope, notes)
         store.remove_leftovers(notes.path)
         store.write_text(notes.path, dump(approved))
-
-
-def _is_as_read(notes: SnapshotNotes) -> bool:
-    try:
-        text = store.read_text(notes.path)
-        return (() if text is None else parse(text, "").snapshots) == notes.file.snapshots
-    except (UnreadableCassette, UnreadableSnapshot):
-        return False
 
 
 def _check_recording(scope: Scope, notes: SnapshotNotes) -> None:

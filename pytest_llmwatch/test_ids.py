@@ -6,17 +6,13 @@ import hashlib
 import os
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
-from . import settings
 from .environment_secrets import forms_of
+from .hooked_secrets import exempt_of, patterns_of
 from .redaction import redacted_text
-from .secret_spans import Secrets, compiled
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from .secret_spans import Secrets
 
 ID = pytest.StashKey[str]()
 SECRETS = pytest.StashKey[Secrets]()
@@ -66,13 +62,6 @@ def _masked(parameters: str, secrets: Secrets) -> str:
 
 def _secrets_of(config: pytest.Config) -> Secrets:
     if SECRETS not in config.stash:
-        exempt = compiled(_lines(config, "not_secrets"), setting="llm_not_secrets")
-        given = (pattern for patterns in config.hook.pytest_llmwatch_secrets() for pattern in patterns)
-        patterns = compiled([*_lines(config, "secret_patterns"), *given])
-        config.stash[SECRETS] = Secrets(patterns=patterns, exempt=exempt, forms=forms_of(os.environ))
+        patterns = patterns_of(config, config.hook.pytest_llmwatch_secrets)
+        config.stash[SECRETS] = Secrets(patterns=patterns, exempt=exempt_of(config), forms=forms_of(os.environ))
     return config.stash[SECRETS]
-
-
-def _lines(config: pytest.Config, setting: str) -> Iterator[str]:
-    lines = settings.setting_of(setting, config, environ=os.environ, marker={})
-    return (line for line in lines if line.strip())

@@ -226,7 +226,7 @@ def likeness(before: str, after: str) -> float:
 def _changed_facts(before: str, after: str) -> tuple[ChangedFact, ...]:
     from pytest_llmwatch.expectations.facts import changed_facts
 
-    return tuple(changed_facts(before, after))
+    return changed_facts(before, after)
 
 
 def _moved(facts: tuple[ChangedFact, ...]) -> str:

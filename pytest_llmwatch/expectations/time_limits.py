@@ -39,14 +39,18 @@ def limited(function: Callable[[], T], seconds: float | None = None, *, key: Cal
         seconds: Of this process's own time; `SECONDS` unless said.
         key: What tells this computation from others; one that was given up once is not begun again.
     """
-    # A failed comparison is judged again, for its page.
-    if key is not None and _given_up() and key() in _given_up():
+    limit = SECONDS if seconds is None else seconds
+    return _within(function, limit) if key is None else _unless_given_up(key, lambda: _within(function, limit))
+
+
+def _unless_given_up(key: Callable[[], Hashable], function: Callable[[], T]) -> T:
+    """A failed comparison is judged again, for its page: what took too long the first time is not begun again."""
+    if _given_up() and key() in _given_up():
         raise OutOfTime
     try:
-        return _within(function, SECONDS if seconds is None else seconds)
+        return function()
     except OutOfTime:
-        if key is not None:
-            _give_up(key())
+        _give_up(key())
         raise
 
 
@@ -75,17 +79,14 @@ def span_of(
     pattern: re.Pattern[str], text: str, *, whole: bool = False, seconds: float = SECONDS
 ) -> tuple[int, int] | None:
     """Where the pattern first matches; `OutOfTime` when that takes too long, on any thread and system."""
-    key = (pattern, whole, text, seconds)
-    if key in _given_up():
-        raise OutOfTime
-    try:
+
+    def search() -> tuple[int, int] | None:
         if len(text) <= _SHORT_TEXT and _has_signals():
             match = limited(lambda: pattern.fullmatch(text) if whole else pattern.search(text), seconds)
             return match and match.span()
         return _span_of_another_process(pattern, "fullmatch" if whole else "search", text, seconds)
-    except OutOfTime:
-        _give_up(key)
-        raise
+
+    return _unless_given_up(lambda: (pattern, whole, text, seconds), search)
 
 
 def _give_up(key: Hashable) -> None:

@@ -113,13 +113,14 @@ _LASTING = "|".join(
 _COUNT = rf"\d+|an?|{'|'.join(_ONES)}"
 _HALF = re.compile(
     rf"\bhalf[ -](?:an?[ -])?(?={_LASTING})|半(?=年|日(?!本))"
-    rf"|\b(?P<whole>{_COUNT}) (?:and a half|½)(?=[ -](?:{_LASTING}))"
+    rf"|\b(?P<whole>{_COUNT}) and a half(?=[ -](?:{_LASTING}))"
     rf"|(?:\b(?P<count>{_COUNT}) |(?<!\d)(?P<digits>\d+))(?P<unit>{_LASTING})(?: and a half\b|半)",
     re.IGNORECASE,
 )
+_OVER = {"once": 1.0, "twice": 2.0, "thrice": 3.0}
 # `Once you have paid` counts nothing.
 _TIMES_OVER = re.compile(
-    r"\b(?P<two>twice)\b|\b(?P<three>thrice)\b"
+    r"\b(?:twice|thrice)\b"
     r"|(?<!\bat )\bonce(?= (?:an?|per|every|each|daily|weekly|monthly|only)\b|[.,;!?)]|$)",
     re.IGNORECASE,
 )
@@ -220,9 +221,8 @@ def _nothing(text: str) -> Iterator[Mention]:
 def _halves(text: str) -> Iterator[Mention]:
     """`half a year`, `an hour and a half`, 「半年」, 「1時間半」."""
     for match in _HALF.finditer(text):
-        count = (match["whole"] or match["count"] or match["digits"] or "zero").lower()
-        value = _WORDS.get(count, 1.0 if count in ("a", "an") else None)
-        value = (float(count) if value is None else value) + 0.5
+        count = (match["whole"] or match["count"] or match["digits"] or "0").lower()
+        value = (float(count) if count.isdecimal() else _WORDS.get(count, 1.0)) + 0.5  # `a`, `an`
         if match["unit"]:
             yield _amount(text, match.start(), match.end(), value, *UNITS[match["unit"].lower()])
         else:
@@ -296,8 +296,7 @@ def _kanji_value(written: str) -> float:
 
 def _times_over(text: str) -> Iterator[Mention]:
     for match in _TIMES_OVER.finditer(text):
-        value = 2.0 if match["two"] else 3.0 if match["three"] else 1.0
-        yield _amount(text, match.start(), match.end(), value, None, 1.0)
+        yield _amount(text, match.start(), match.end(), _OVER[match.group().lower()], None, 1.0)
 
 
 def _number_words(text: str) -> Iterator[Mention]:
